@@ -3,6 +3,7 @@
 The receiver is a real one on this machine, which the server may call by its settings.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,8 @@ from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually_blocking
 
 LOCAL = {"HUBBUB_OUTBOUND_ALLOW": "127.0.0.1/32", "HUBBUB_OUTBOUND_PORTS": "1024-65535"}
+OVERFLOW = "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('nav'))"
+"""By how many pixels the buttons of admins are wider than the list of rooms."""
 EVENTS = ["message.sent", "message.edited", "message.deleted"]
 
 
@@ -129,7 +132,7 @@ def test_an_owner_creates_a_webhook_and_sees_what_was_delivered(owner: Owner, re
     assert secret not in owner.page.content()
     dialog.get_by_role("button", name="All webhooks").click()
     expect(dialog.get_by_role("button", name="Build")).to_be_focused()
-    expect(dialog.get_by_role("listitem")).to_contain_text("Last response: 204")
+    expect(dialog.get_by_role("listitem")).to_contain_text(re.compile("Last response, .*: 204 in "))
     axe.check(owner.page, "dialog[open]")
 
 
@@ -164,7 +167,7 @@ def test_a_failing_receiver_is_shown_and_tried_again_on_request(owner: Owner, re
     receiver.is_asked(3)  # from now on the server waits for seconds
     dialog = owner.webhooks()
     expect(dialog.get_by_role("listitem")).to_contain_text("Failing")
-    expect(dialog.get_by_role("listitem")).to_contain_text("Last response: The receiver answered 500.")
+    expect(dialog.get_by_role("listitem")).to_contain_text("The receiver answered 500.")
     axe.check(owner.page, "dialog[open]")
     open_webhook(dialog, "Build")
     expect(dialog.get_by_text("Next attempt:")).to_be_visible()
@@ -260,6 +263,7 @@ def test_members_see_no_webhooks_and_admins_manage_those_of_the_site(
     admin.page.get_by_role("button", name="Webhooks of the site").click()
     dialog = admin.page.get_by_role("dialog", name="Webhooks of this site")
     expect(dialog.get_by_text("events of all public rooms")).to_be_visible()
+    assert admin.page.evaluate(OVERFLOW) == 0
     dialog.get_by_role("button", name="New webhook").click()
     expect(dialog.get_by_role("group", name="Room").get_by_label("Created")).to_be_visible()
     fill(dialog, "Archive", receiver.url)

@@ -151,6 +151,7 @@ def replay_webhook(request: Request[ReplayWebhook], tx: Transaction) -> Nothing:
 
 @handles(RetryWebhookDeadLetter)
 def retry(request: Request[RetryWebhookDeadLetter], tx: Transaction) -> Nothing:
+    """Have dead letters handled again, at once unless the webhook is paused."""
     command = request.command
     found, follower = _managed(request, tx)
     if command.seq is None:
@@ -161,7 +162,10 @@ def retry(request: Request[RetryWebhookDeadLetter], tx: Transaction) -> Nothing:
         if not followers.has_dead_letter(tx.connection, follower.name, topic, command.seq):
             raise NotFound()
         followers.change_dead_letter(tx, follower.name, topic, command.seq, retry=True)
-    tx.append(FollowerChanged(follower=follower.name))
+    if follower.state == "running" and follower.failing_since is not None:
+        run_again(tx, follower)  # a failing follower does not look at dead letters
+    else:
+        tx.append(FollowerChanged(follower=follower.name))
     return {}
 
 
