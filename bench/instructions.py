@@ -5,13 +5,14 @@
 Counts do not depend on what else the machine does, so that two commits can be compared: `--source`
 is the `src` folder of another one. Valgrind runs the server's code (`valgrind --tool=callgrind`)
 without gateways, on SQLite. Timers do not fire, so that no background work is counted. `--keep`
-stores the profiles of callgrind in a folder, one file for each round of the work.
+stores the profile of each work in a folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from hubbub.settings import Settings
 from hubbub.storage import log, schema
 
 AUTHORS, GROUP, SENDS, EVENTS, PAGE, REPEATS = 10, 50, 500, 200, 50, 20
-ROUNDS = 3
+ROUNDS = 2
 """How often a work is measured. The first round also fills caches and is left out."""
 WORDS = "the weather was fine this morning and the train left on time "
 MARK = "getsid"
@@ -159,20 +160,22 @@ WORK: dict[str, tuple[Callable[[Site], Awaitable[None]], Callable[[Site], Awaita
 """What must have happened before, the work, and its description."""
 
 
-async def run(name: str, folder: Path, trace: list[str] | None) -> None:
-    """Do a work ROUNDS times; mark the begin and the end of each round."""
-    before, work, _ = WORK[name]
+async def run(names: list[str], folder: Path, trace: list[str] | None) -> None:
+    """Do each work ROUNDS times; mark the begin and the end of each round. Print units and statements."""
+    counted = []
     async with opened(folder, trace) as site:
-        await before(site)
-        await settled(site.services)
-        for _ in range(ROUNDS):
-            if trace is not None:
-                trace.clear()
-            getattr(os, MARK)(0)
-            units = await work(site)
-            getattr(os, MARK)(0)
-    if trace is not None:
-        sys.stdout.write(f"{units} {len(trace)}\n")
+        for name in names:
+            before, work, _ = WORK[name]
+            await before(site)
+            await settled(site.services)
+            for _ in range(ROUNDS):
+                if trace is not None:
+                    trace.clear()
+                getattr(os, MARK)(0)
+                units = await work(site)
+                getattr(os, MARK)(0)
+            counted.append((units, len(trace or ())))
+    print(json.dumps(counted))
 
 
 @asynccontextmanager
@@ -213,25 +216,26 @@ async def settled(services: Services) -> None:
         quiet = 0 if busy else quiet + 1
 
 
-def measure(name: str, source: Path, keep: Path | None) -> tuple[float, float]:
-    """Return the instructions and the statements of one unit of a work."""
+def measure(names: list[str], source: Path, keep: Path | None) -> list[tuple[float, float]]:
+    """Return the instructions and the statements of one unit of each work."""
     with folder() as place:
-        command = [sys.executable, "-m", "bench.instructions", "--run", name, str(place / "counted")]
         environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{source}:{Path.cwd()}"}
-        environment |= {"HUBBUB_LOG_LEVEL": "error"}
-        counted = subprocess.run([*command, "--trace"], env=environment, check=True, capture_output=True, text=True)
-        units, statements = map(int, counted.stdout.split())
-        command[-1] = str(place / "measured")
-        valgrind = ["valgrind", "--tool=callgrind", f"--dump-before={MARK}"]
-        valgrind += ["--compress-strings=no", "--compress-pos=no", f"--callgrind-out-file={place}/profile"]
-        subprocess.run([*valgrind, *command], env=environment, check=True, capture_output=True)
-        rounds = [place / f"profile.{2 * number + 2}" for number in range(ROUNDS)]
-        found = [_total(each) for each in rounds]
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            for number, each in enumerate(rounds):
-                shutil.copy(each, keep / f"{name}.{number}")
-    return sum(found[1:]) / (ROUNDS - 1) / units, statements / units
+        command = [sys.executable, "-m", "bench.instructions", *names, "--run"]
+        traced = [*command, str(place / "traced"), "--trace"]
+        done = subprocess.run(traced, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        counted = json.loads(done.stdout.splitlines()[-1])
+        valgrind = ["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={place}/profile"]
+        valgrind += ["--compress-strings=no", "--compress-pos=no"]
+        subprocess.run([*valgrind, *command, str(place / "run")], env=environment, check=True, capture_output=True)
+        found = []
+        for index, (name, (units, statements)) in enumerate(zip(names, counted, strict=True)):
+            # The first profile of a round is of what came before it.
+            profiles = [place / f"profile.{2 * (index * ROUNDS + number) + 2}" for number in range(1, ROUNDS)]
+            found.append((sum(map(_total, profiles)) / len(profiles) / units, statements / units))
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                shutil.copy(profiles[-1], keep / name)
+    return found
 
 
 @contextmanager
@@ -250,16 +254,16 @@ def main() -> None:
     parser.add_argument("work", nargs="*", choices=[*WORK, []], help=", ".join(WORK))
     parser.add_argument("--source", type=Path, default=Path("src"))
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--trace", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    names = given.work or list(WORK)
     if given.run:
-        with asyncio.Runner(loop_factory=StoppedLoop) as runner, suppress(KeyboardInterrupt):
-            runner.run(run(given.run[0], Path(given.run[1]), [] if given.trace else None))
+        with asyncio.Runner(loop_factory=StoppedLoop) as runner:
+            runner.run(run(names, given.run, [] if given.trace else None))
         return
-    for name in given.work or WORK:
-        instructions, statements = measure(name, given.source.resolve(), given.keep)
-        print(f"{WORK[name][2]}: {instructions:,.0f} instructions, {statements:.2f} statements", flush=True)
+    for name, (instructions, statements) in zip(names, measure(names, given.source.resolve(), given.keep), strict=True):
+        print(f"{WORK[name][2]}: {instructions:,.0f} instructions, {statements:.2f} statements")
 
 
 if __name__ == "__main__":
