@@ -3,7 +3,7 @@
 # make prove    run all tests with the long ones in full; takes hours
 # make check    run all static checks
 # make setup    create a development install in .venv and build the web client
-# make contract generate contract/, the web client's types, limits and permissions, and docs/protocol.md from the code
+# make contract generate the lists of commands, events and models, contract/, the web client's types, limits and permissions, and docs/protocol.md from the code
 # make bench    run the measurements of docs/performance.md
 # make lock     regenerate requirements/*.txt from pyproject.toml
 # make clean    remove everything the others create

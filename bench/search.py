@@ -1,29 +1,40 @@
 """Measure the search: queries over many messages, while others arrive.
 
     python -m bench.search FOLDER [--database URL|postgresql] [--messages 1000000] [--rate 1000] [--queries 300]
+    options: --built uses the index that an earlier run has built
 
 Fills an empty database with messages whose words have a realistic distribution (Zipf, with a
 vocabulary that grows with the text), builds the index, and measures queries of a user who is in all
-rooms and of one who is in two. Prints wall-clock and processor time per query.
+rooms and of one who is in two, over HTTP, from a server that runs as a process of its own. The
+messages arrive over a WebSocket from a third process. Prints wall-clock time, and the processor
+time of the whole server per query.
 """
 
 import argparse
 import asyncio
+import http.client
+import os
 import random
+import secrets
+import subprocess
+import sys
 import time
+import urllib.parse
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
+import orjson
 from sqlalchemy import NullPool, create_engine, text
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from bench.postgresql import database_url
-from hubbub.domain.commands import CreateAccount, CreateRoom, SendMessage
+from bench.server import Server, free_port
+from hubbub.domain.commands import CreateAccount, CreateRoom
 from hubbub.domain.commands.search import ClearIndex
 from hubbub.domain.model import SYSTEM, Actor, Role, room_topic
 from hubbub.engine.services import Services
-from hubbub.features import accounts, search
-from hubbub.features.search import SearchRequest
+from hubbub.features import accounts
 from hubbub.main import running
 from hubbub.settings import Settings
 from hubbub.storage import search_rooms
@@ -31,6 +42,7 @@ from hubbub.storage.ids import EPOCH
 from hubbub.storage.schema import messages
 
 ROOMS = 50
+PASSWORD = "the users of this measurement"
 WORDS = 300_000
 LENGTH = 59
 WARM_UP = 20
@@ -105,44 +117,61 @@ async def fill(services: Services, language: Language, count: int, rooms: list[i
             )
 
 
-async def talk(services: Services, language: Language, rooms: list[int], author: Actor, rate: int) -> None:
-    """Send messages at a rate until cancelled."""
-    number = 0
-    begin = time.monotonic()
-    while True:
-        while number < (time.monotonic() - begin) * rate:
-            body = language.text()
-            command = SendMessage(
-                type="message.send", room=rooms[number % len(rooms)], key=f"{time.time_ns()}", body=body
-            )
-            services.journal.enqueue(command, author, lambda _result: None, author)
-            number += 1
-        await asyncio.sleep(0.01)
+async def talk(port: int, token: str, rooms: list[int], rate: int) -> None:
+    """Send messages to a server at a rate, over one connection, until cancelled."""
+    texts = Language(2).texts(20_000)
+    headers = {"Authorization": f"Bearer {token}"}
+    run = secrets.token_hex(4)
+    async with connect(
+        f"ws://127.0.0.1:{port}/ws",
+        subprotocols=[Subprotocol("hubbub.v1")],
+        additional_headers=headers,
+        compression=None,
+    ) as socket:
+        await socket.send('{"type":"hello"}')
+        reading = asyncio.create_task(_read_all(socket))
+        number, begin = 0, time.monotonic()
+        while not reading.done():
+            while number < (time.monotonic() - begin) * rate:
+                fields = {"id": number + 1, "room": rooms[number % len(rooms)], "key": f"{run}-{number}"}
+                body = texts[number % len(texts)]
+                await socket.send(orjson.dumps({"type": "message.send", **fields, "body": body}).decode())
+                number += 1
+            await asyncio.sleep(0.01)
+        await reading
 
 
-def timed(connection: Any, user: int, request: SearchRequest) -> tuple[float, int]:
-    begin = time.thread_time()
-    found = search.page(connection, user, request)
-    results: Any = found["results"]
-    return time.thread_time() - begin, len(results)
+async def _read_all(socket: ClientConnection) -> None:
+    async for frame in socket:
+        if b'"error"' in (frame if isinstance(frame, bytes) else frame.encode())[:40]:
+            raise RuntimeError(str(frame)[:200])
 
 
-async def measure(services: Services, user: int, queries: list[str]) -> str:
-    for query in queries[:WARM_UP]:
-        await services.read(timed, user, SearchRequest(query, False, None, 20))
-    walls, cpus, hits = [], [], 0
-    for query in queries:
+def measure(server: Server, token: str, asked: list[str]) -> str:
+    """Ask one query after the other over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    walls, hits = [], 0
+    begin_cpu = server.cpu()
+    for number, query in enumerate([*asked[:WARM_UP], *asked]):
+        if number == WARM_UP:
+            begin_cpu = server.cpu()
+        path = "/api/search?" + urllib.parse.urlencode({"q": query, "limit": 20})
         begin = time.perf_counter()
-        cpu, count = await services.read(timed, user, SearchRequest(query, False, None, 20))
-        walls.append(1_000 * (time.perf_counter() - begin))
-        cpus.append(1_000 * cpu)
-        hits += count
-        await asyncio.sleep(0)
-    walls.sort(), cpus.sort()
-    p50, p99 = len(walls) // 2, min(len(walls) - 1, round(0.99 * len(walls)))
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        content = answer.read()
+        took = time.perf_counter() - begin
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"{answer.status} for {query!r}: {content[:200]!r}")
+        if number >= WARM_UP:
+            walls.append(1_000 * took)
+            hits += len(orjson.loads(content)["results"])
+    used = 1_000 * (server.cpu() - begin_cpu).total / len(asked)
+    walls.sort()
+    p50, p95, p99 = (walls[min(len(walls) - 1, round(part * len(walls)))] for part in (0.5, 0.95, 0.99))
     return (
-        f"p50 {walls[p50]:6.1f} ms  p99 {walls[p99]:6.1f} ms   processor p50 {cpus[p50]:5.1f} ms"
-        f"  p99 {cpus[p99]:5.1f} ms   {hits / len(queries):.1f} hits a query"
+        f"p50 {p50:6.1f} ms  p95 {p95:6.1f} ms  p99 {p99:6.1f} ms   {used:5.1f} ms of the server's processors"
+        f"   {hits / len(asked):.1f} hits a query"
     )
 
 
@@ -168,12 +197,17 @@ KINDS = ("common", "middle", "rare", "rare and common", "one rare", "prefix", "p
 
 
 async def main() -> None:
+    if sys.argv[1:2] == ["--talk"]:
+        port, token, rate, *rooms = sys.argv[2:]
+        await talk(int(port), token, [int(room) for room in rooms], int(rate))
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--database")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--rate", type=int, default=1_000)
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--built", action="store_true", help="use the index that an earlier run has built")
     given = parser.parse_args()
     with database_url(given.database) as url:
         await run(given, url)
@@ -192,39 +226,63 @@ async def run(given: argparse.Namespace, url: str | None) -> None:
             begin = time.monotonic()
             await fill(services, language, given.messages, rooms, author.id)
             print(f"filled in {time.monotonic() - begin:.0f} s", flush=True)
-        else:
+        elif not given.built:
             await services.search.rebuild()
             while (await services.journal.submit(ClearIndex(), SYSTEM)).answer["gone"]:
                 pass
-        before = size(services)
-        begin, used = time.monotonic(), time.process_time()
-        while await services.search.step():
-            pass
-        took, used = time.monotonic() - begin, time.process_time() - used
-        each = (size(services) - before) / given.messages
-        print(f"indexed in {took:.0f} s ({used:.0f} s processor): {each:.0f} bytes a message", flush=True)
-    async with running(chosen) as services:
-        await ask(services, language, given)
+        if not given.built:
+            await build(services, given.messages)
+        author = await find(services, "author")
+        rooms = [room.id for room in await services.read(search_rooms.joined, author.id) if room.kind == "private"]
+    ask(language, given, url, rooms)
 
 
-async def ask(services: Services, language: Language, given: argparse.Namespace) -> None:
-    """Measure queries of all kinds, without and with messages that arrive."""
-    author, reader = [await find(services, name) for name in ("author", "reader")]
-    rooms = [room.id for room in await services.read(search_rooms.joined, author.id) if room.kind == "private"]
-    for rate in (0, given.rate):
-        talking = asyncio.create_task(talk(services, language, rooms, author, rate)) if rate else None
-        await asyncio.sleep(2)
-        print(f"{rate} messages a second arrive")
-        for name, user in (("in all rooms", author), ("in two rooms", reader)):
-            for kind in KINDS:
-                measured = await measure(services, user.id, queries(language, kind, given.queries))
-                print(f"  {name}, {kind:16}", measured, flush=True)
-        if talking:
-            talking.cancel()
+async def build(services: Services, count: int) -> None:
+    before = size(services)
+    begin, used = time.monotonic(), time.process_time()
+    while await services.search.step():
+        pass
+    took, used = time.monotonic() - begin, time.process_time() - used
+    each = (size(services) - before) / count
+    print(f"indexed in {took:.0f} s ({used:.0f} s processor): {each:.0f} bytes a message", flush=True)
+
+
+def ask(language: Language, given: argparse.Namespace, url: str | None, rooms: list[int]) -> None:
+    """Measure queries of all kinds against a server, without and with messages that arrive."""
+    port = free_port()
+    hubbub = str(Path(sys.executable).parent / "hubbub")
+    command = [hubbub, "serve", "--host", "127.0.0.1", "--port", str(port), "--data", str(given.folder)]
+    environment = {"HUBBUB_RATE_LIMITS": "off"} | ({"HUBBUB_DATABASE_URL": url} if url else {})
+    log = given.folder / "bench.log"
+    with Server(command, port, log, f"0-{(os.cpu_count() or 1) - 1}", environment, "/health/ready") as server:
+        for rate in (0, given.rate):
+            tokens = {name: _log_in(port, name) for name in ("author", "reader")}
+            arguments = [sys.executable, "-m", "bench.search", "--talk", str(port), tokens["author"], str(rate)]
+            talking = subprocess.Popen([*arguments, *map(str, rooms)]) if rate else None
+            time.sleep(2)
+            print(f"{rate} messages a second arrive")
+            for name, user in (("in all rooms", "author"), ("in two rooms", "reader")):
+                for kind in KINDS:
+                    measured = measure(server, _log_in(port, user), queries(language, kind, given.queries))
+                    print(f"  {name}, {kind:16}", measured, flush=True)
+            if talking:
+                if talking.poll() is not None:
+                    raise RuntimeError("The client that sends messages ended early.")
+                talking.terminate()
+                talking.wait()
+
+
+def _log_in(port: int, name: str) -> str:
+    """Return an access token, which is valid for some minutes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    form = urllib.parse.urlencode({"username": name, "password": PASSWORD})
+    connection.request("POST", "/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    return str(orjson.loads(connection.getresponse().read())["access_token"])
 
 
 async def create(services: Services, name: str) -> Actor:
-    await services.journal.submit(CreateAccount(username=name, password_hash="-", role=Role.MEMBER), SYSTEM)
+    hashed = await services.passwords.hash(PASSWORD)
+    await services.journal.submit(CreateAccount(username=name, password_hash=hashed, role=Role.MEMBER), SYSTEM)
     return await find(services, name)
 
 

@@ -29,7 +29,7 @@ COLOURS: tuple[Colours, ...] = ("light", "dark")
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 
 
-class Scene:
+class World:
     """A server with accounts, rooms and messages."""
 
     def __init__(self, server: Server) -> None:
@@ -90,13 +90,13 @@ def create(server: Server, name: str) -> Account:
     return server.log_in(name)
 
 
-def window(browser: Browser, scene: Scene, name: str, width: int, height: int, colours: Colours) -> Page:
+def window(browser: Browser, world: World, name: str, width: int, height: int, colours: Colours) -> Page:
     """Open a browser window of a user, with the room of the screenshot."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", color_scheme=colours)
     page = context.new_page()
     data = {"username": name, "password": PASSWORD}
-    assert page.request.post(f"{scene.server.url}/api/login", data=data).ok
-    page.goto(f"{scene.server.url}/#room/{scene.release}")
+    assert page.request.post(f"{world.server.url}/api/login", data=data).ok
+    page.goto(f"{world.server.url}/#room/{world.release}")
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false", timeout=20_000)
     expect(page.get_by_role("log")).to_contain_text("Tag it, the notes are ready.")
     expect(page.locator("pre .keyword").first).to_be_visible(timeout=20_000)
@@ -118,15 +118,15 @@ def main(folder: Path | None) -> None:
     found = chromium()
     assert found, "Chromium is not on the PATH. Install it and try again."
     with tempfile.TemporaryDirectory() as data, Server(Path(data) / "data") as server, sync_playwright() as playwright:
-        scene = Scene(server)
+        world = World(server)
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        bert, _, _ = (window(browser, scene, name, 1180, 760, "light") for name in ("bert", "cleo", "dora"))
+        bert, _, _ = (window(browser, world, name, 1180, 760, "light") for name in ("bert", "cleo", "dora"))
         if folder is None:
-            take(window(browser, scene, "anna", 1180, 760, "light"), bert, README)
+            take(window(browser, world, "anna", 1180, 760, "light"), bert, README)
             return
         for size, (width, height) in SIZES.items():
             for colours in COLOURS:
-                take(window(browser, scene, "anna", width, height, colours), bert, folder / f"{size}-{colours}.png")
+                take(window(browser, world, "anna", width, height, colours), bert, folder / f"{size}-{colours}.png")
 
 
 if __name__ == "__main__":

@@ -2,44 +2,10 @@
  * Rules for web/ that the compiler does not have. TypeScript files are linted with types. Components
  * are not: their types take long, and svelte-check has checked them.
  */
-import { readdirSync } from "node:fs";
 import eslint from "@eslint/js";
 import svelte from "eslint-plugin-svelte";
 import typescript from "typescript-eslint";
-
-/**
- * By folder or file of src/, from the innermost to the outermost: which others it may import. The
- * files without an entry (the screens and main.ts) may import everything, and no layer may import
- * them. Import cycles are an error of the build (`vite.config.ts`).
- */
-const GENERATED = ["contract", "limits", "permissions"];
-const LAYERS = {
-  net: [],
-  state: GENERATED,
-  sync: [...GENERATED, "state"],
-  persistence: [...GENERATED, "net", "state", "sync"],
-  ui: [...GENERATED, "net", "persistence"],
-  "chat.svelte": [...GENERATED, "net", "state", "sync", "persistence"],
-  features: [...GENERATED, "net", "state", "sync", "persistence", "ui", "chat.svelte"],
-  shell: ["net"],
-};
-const MODULES = readdirSync(new URL("src", import.meta.url))
-  .filter((name) => !/\.(css|svg)$/.test(name))
-  .map((name) => name.replace(/\.ts$/, ""));
-
-const layers = Object.entries(LAYERS).map(([layer, allowed]) => {
-  const isFile = MODULES.includes(layer) && layer.includes(".");
-  const others = MODULES.filter((name) => name !== layer && !allowed.includes(name));
-  const path = `^${isFile ? "\\./" : "(\\.\\./)+"}(${others.join("|").replaceAll(".", "\\.")})(/|$)`;
-  const message = `${layer} may import only ${allowed.join(", ") || "itself"} (LAYERS in eslint.config.js).`;
-  return {
-    files: [isFile ? `src/${layer}.ts` : `src/${layer}/**`],
-    rules: {
-      "no-restricted-imports": ["error", { patterns: [{ regex: path, message }] }],
-      "no-restricted-syntax": ["error", { selector: `ImportExpression > Literal[value=/${path.replaceAll("/", "\\/")}/]`, message }],
-    },
-  };
-});
+import { GENERATED, layers } from "./layers.js";
 
 export default typescript.config(
   { ignores: GENERATED.map((name) => `src/${name}.ts`) },

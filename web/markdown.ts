@@ -1,5 +1,5 @@
 /**
- * Remove rules of markdown-it that messages do not use (`src/features/messages/markup`), a third of
+ * Remove rules of markdown-it that messages do not use (`src/features/markup`), a third of
  * its size after `substitutes.ts`. Its rule lists name every rule, so tree shaking cannot remove
  * them.
  */

@@ -7,7 +7,7 @@ import { markdown } from "./markdown";
 import { shape } from "./shape";
 
 /** Stubs for the larger half of markdown-it, which messages do not use. */
-const light = new URL("src/features/messages/markup/substitutes.ts", import.meta.url).pathname;
+const light = new URL("src/features/markup/substitutes.ts", import.meta.url).pathname;
 
 /**
  * Everything that the page needs at once is one file: it compresses better than many, and one

@@ -4,7 +4,7 @@ import json
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from scripts.contract.words import ASKED, NUMBERED, TITLE, Asked, Schema, answers, ref
+from scripts.contract.words import ASKED, NUMBERED, TITLE, Request, Schema, answers, ref
 
 from hubbub.domain.commands.examples import shown
 from hubbub.domain.events import CLIENT_EVENTS
@@ -85,7 +85,7 @@ def _message(name: str, doc: str) -> Schema:
     return {"name": name, "summary": summary, "payload": {"$ref": f"#/components/schemas/{name}"}}
 
 
-def _example(model: type[Asked]) -> Schema:
+def _example(model: type[Request]) -> Schema:
     assert model.example is not None, f"{model.__name__} has no example"
     return {"id": 1, "type": _kind(model), **shown(model, model.example)}
 

@@ -77,6 +77,47 @@ RATES = {
     "SIGNUPS_PER_ADDRESS": "new accounts without an invite, per address",
 }
 
+LIMITS = {
+    "MAX_BODY_CHARACTERS": "characters in a message",
+    "MAX_BODY_BYTES": "bytes of UTF-8 in a message",
+    "MAX_KEY": "characters in a key",
+    "MAX_USER_NAME": "characters in a user's name",
+    "MAX_ROOM_NAME": "characters in a room's name",
+    "MAX_TOPIC": "characters in a room's topic",
+    "MAX_DESCRIPTION": "characters in a room's description",
+    "MAX_REASON": "characters in the reason of a ban",
+    "MAX_STATUS": "characters in a status",
+    "MAX_DIRECT": "members of a direct room",
+    "MAX_INVITED": "members added to a room when it is created",
+    "MAX_ROOMS": "rooms of a user, not counting direct rooms",
+    "MAX_DIRECT_MADE": "direct rooms created by a user",
+    "MAX_DIRECT_WITH": "direct rooms created by a user with the same other user",
+    "MAX_PINS": "pinned messages in a room, of those the user can see",
+    "MAX_REACTIONS": "different emoji on a message",
+    "MAX_MENTIONS": "names in a message that count as mentions",
+    "MENTIONS_COUNTED": "unread mentions that are counted in a room",
+    "LOUD_MEMBERS": "members of a room in which every member may use `@room` and `@here`",
+    "MAX_WATCHED": "users whose presence a connection watches",
+    "MAX_READ_ROOMS": "read positions moved by one command",
+    "MAX_PAGE": "events or messages in a page",
+    "MAX_HAVE": "topics in `have`",
+    "MAX_DEPTH": "levels of nesting in JSON",
+    "MAX_FRAGMENTS": "fragments of a WebSocket message",
+    "MAX_KEPT": "frames a client may send before `welcome` arrives",
+    "MAX_ID": "the highest id and seq",
+}
+"""What each limit counts, in the order of the page."""
+NOT_LISTED = {
+    "DEFAULT_PAGE": "no limit",
+    "COMPOSED": "about normal forms of Unicode",
+    "MAX_HERE": "no client notices it",
+    "MAX_SEARCH": "docs/search.md",
+    "MAX_FOUND": "docs/search.md",
+    "MAX_PATH": "of HTTP, not of the protocol",
+    "MAX_QUERY": "of HTTP, not of the protocol",
+}
+"""Numbers of `domain.text` and `domain.names` that the page leaves out, and why."""
+
 
 def page(words: Schema, examples: Examples) -> str:
     """Return the page. Raises KeyError for an unknown mark in the template, and for a command without an example."""
@@ -227,36 +268,17 @@ def _errors() -> str:
 
 
 def _limits() -> str:
-    rows = (
-        ("characters in a message", text.MAX_BODY_CHARACTERS),
-        ("bytes of UTF-8 in a message", text.MAX_BODY_BYTES),
-        ("characters in a key", text.MAX_KEY),
-        ("characters in a user's name", names.MAX_USER_NAME),
-        ("characters in a room's name", names.MAX_ROOM_NAME),
-        ("characters in a room's topic", text.MAX_TOPIC),
-        ("characters in a room's description", text.MAX_DESCRIPTION),
-        ("characters in the reason of a ban", text.MAX_REASON),
-        ("characters in a status", text.MAX_STATUS),
-        ("members of a direct room", text.MAX_DIRECT),
-        ("members added to a room when it is created", text.MAX_INVITED),
-        ("rooms of a user, not counting direct rooms", text.MAX_ROOMS),
-        ("direct rooms created by a user", text.MAX_DIRECT_MADE),
-        ("direct rooms created by a user with the same other user", text.MAX_DIRECT_WITH),
-        ("pinned messages in a room, of those the user can see", text.MAX_PINS),
-        ("different emoji on a message", text.MAX_REACTIONS),
-        ("names in a message that count as mentions", text.MAX_MENTIONS),
-        ("unread mentions that are counted in a room", text.MENTIONS_COUNTED),
-        ("members of a room in which every member may use `@room` and `@here`", text.LOUD_MEMBERS),
-        ("users whose presence a connection watches", text.MAX_WATCHED),
-        ("read positions moved by one command", text.MAX_READ_ROOMS),
-        ("events or messages in a page", text.MAX_PAGE),
-        ("topics in `have`", text.MAX_HAVE),
-        ("levels of nesting in JSON", text.MAX_DEPTH),
-        ("fragments of a WebSocket message", MAX_FRAGMENTS),
-        ("frames a client may send before `welcome` arrives", MAX_KEPT),
-        ("the highest id and seq", text.MAX_ID),
-    )
-    return _table(("At most", "Number"), ((name, f"{number:,}") for name, number in rows))
+    """Return the table of limits. Raises KeyError for a limit that is neither described nor left out."""
+    numbers = {
+        name: value
+        for module in (text, names)
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_") and type(value) is int
+    }
+    if new := numbers.keys() - LIMITS.keys() - NOT_LISTED.keys():
+        raise KeyError(f"Describe {', '.join(sorted(new))} in LIMITS of {__name__}.")
+    numbers |= {"MAX_FRAGMENTS": MAX_FRAGMENTS, "MAX_KEPT": MAX_KEPT}
+    return _table(("At most", "Number"), ((meaning, f"{numbers[name]:,}") for name, meaning in LIMITS.items()))
 
 
 def _rates() -> str:

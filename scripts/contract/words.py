@@ -16,8 +16,8 @@ Schema = dict[str, Any]
 TITLE = "hubbub.v1"
 COMMANDS: tuple[type[Command], ...] = get_args(get_args(WireCommand)[0])
 SIGNALS: tuple[type[Signal], ...] = get_args(AnySignal)
-Asked = Command | Signal | EventsSince
-ASKED: tuple[type[Asked], ...] = (*COMMANDS, EventsSince, *SIGNALS)
+Request = Command | Signal | EventsSince
+ASKED: tuple[type[Request], ...] = (*COMMANDS, EventsSince, *SIGNALS)
 """Frames of the client that need an `id` and get an answer."""
 NUMBERED: tuple[type[BaseModel], ...] = (*ASKED, schemas.Ping)
 """The same and `ping`, whose `id` is optional."""

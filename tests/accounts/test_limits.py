@@ -8,7 +8,7 @@ from hubbub.domain.errors import RateLimited
 from hubbub.engine.limits import MAX_BUCKETS, BucketTable, Limit, Limits
 from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
-from tests.support.place import MovingClock
+from tests.support.world import MovingClock
 
 
 def test_a_bucket_allows_its_burst_and_then_its_rate() -> None:

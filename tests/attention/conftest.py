@@ -1,4 +1,4 @@
-"""Fixtures: a command desk on each database, with a room and three users."""
+"""Fixtures: a database with a journal on each database, with a room and three users."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from hubbub.domain.model import Actor
 from hubbub.features import HANDLERS
 from hubbub.storage.ids import Ids
 from hubbub.storage.transaction import Transaction
-from tests.engine.conftest import Desk, desk_at
+from tests.engine.conftest import Store, store_at
 
 
 @dataclass
 class Table:
-    """A desk, and a room with its owner, a member, and a user who is not a member."""
+    """A store, and a room with its owner, a member, and a user who is not a member."""
 
-    desk: Desk
+    store: Store
     room: int
     owner: Actor
     member: Actor
@@ -30,16 +30,16 @@ class Table:
         """Send a message and return its seq."""
         self.said += 1
         command = SendMessage(room=room or self.room, key=f"{who.id}-{self.said}", body=body)
-        return seq((await self.desk.journal.submit(command, who)).answer)
+        return seq((await self.store.journal.submit(command, who)).answer)
 
     def run(self, asked: Sequence[tuple[Command, Actor]]) -> list[dict[str, object] | HubbubError]:
         """Run commands of one kind as a group in a transaction and publish its entries."""
-        with self.desk.elsewhere() as connection:
+        with self.store.elsewhere() as connection:
             tx = Transaction(connection, Ids.load(connection), Clock().now())
             tx.lock(topic for command, actor in asked for topic in command.topics(actor))
             results: list[dict[str, object] | HubbubError] = HANDLERS[type(asked[0][0])](asked, tx)
             tx.flush()
-        self.desk.published += tx.entries
+        self.store.published += tx.entries
         return results
 
 
@@ -51,16 +51,16 @@ def seq(answer: object) -> int:
     return place
 
 
-async def new_room(desk: Desk, owner: Actor, name: str, *members: Actor) -> int:
-    made = await desk.journal.submit(CreateRoom(name=name), owner)
+async def new_room(store: Store, owner: Actor, name: str, *members: Actor) -> int:
+    made = await store.journal.submit(CreateRoom(name=name), owner)
     room = made.answer["room"]
     for member in members:
-        await desk.journal.submit(JoinRoom(room=room.id), member)
+        await store.journal.submit(JoinRoom(room=room.id), member)
     return room.id
 
 
 @pytest.fixture
 async def table(database_url: str) -> AsyncIterator[Table]:
-    async with desk_at(database_url) as desk:
-        owner, member, stranger = [await desk.person(name) for name in ("anna", "ben", "carla")]
-        yield Table(desk, await new_room(desk, owner, "The Table", member), owner, member, stranger)
+    async with store_at(database_url) as store:
+        owner, member, stranger = [await store.person(name) for name in ("anna", "ben", "carla")]
+        yield Table(store, await new_room(store, owner, "The Table", member), owner, member, stranger)

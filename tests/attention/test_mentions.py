@@ -24,13 +24,13 @@ from tests.attention.conftest import Table, seq
 
 def counted(table: Table, who: Actor) -> int | None:
     """Return how many unread mentions `who` has in the room."""
-    seen = table.desk.database.read(rooms.find_visible, who.id, table.room)
+    seen = table.store.database.read(rooms.find_visible, who.id, table.room)
     return None if seen is None else seen.mention_count
 
 
 def told(table: Table, kind: str) -> list[dict[str, Any]]:
     """Return the logged events of a type that the room received."""
-    return [orjson.loads(entry.text) for entry in table.desk.published if entry.event.type == kind]
+    return [orjson.loads(entry.text) for entry in table.store.published if entry.event.type == kind]
 
 
 def calls(users: list[int], *, room: bool = False, here: bool = False) -> dict[str, object]:
@@ -38,8 +38,8 @@ def calls(users: list[int], *, room: bool = False, here: bool = False) -> dict[s
 
 
 async def test_named_members_are_mentioned_and_counted(table: Table) -> None:
-    other = await table.desk.person("dora_")
-    await table.desk.journal.submit(JoinRoom(room=table.room), other)
+    other = await table.store.person("dora_")
+    await table.store.journal.submit(JoinRoom(room=table.room), other)
     await table.say(table.owner, "@BEN, @dora_. and @carla and @nobody and `@ben` and @anna")
     (event,) = told(table, "message.sent")
     assert event["mentions"] == calls([table.member.id, other.id, table.owner.id])
@@ -50,11 +50,11 @@ async def test_named_members_are_mentioned_and_counted(table: Table) -> None:
     await table.say(table.owner, "@ben once, @Ben twice")
     assert counted(table, table.member) == 2
     position = ReadRoom(room=table.room, seq=event["seq"])
-    await table.desk.journal.submit(position, table.member)
+    await table.store.journal.submit(position, table.member)
     assert counted(table, table.member) == told(table, "room.read_moved")[-1]["mention_count"] == 1
     await table.say(table.member, "I have read it all")
     assert counted(table, table.member) == 0
-    await table.desk.journal.submit(UnreadRoom(room=table.room, message=event["seq"]), table.member)
+    await table.store.journal.submit(UnreadRoom(room=table.room, message=event["seq"]), table.member)
     assert counted(table, table.member) == told(table, "room.read_moved")[-1]["mention_count"] == 2
 
 
@@ -62,15 +62,15 @@ async def test_a_room_mention_counts_for_members_except_the_author_and_later_mem
     place = await table.say(table.member, "@room and @ben and @anna")
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id, table.owner.id], room=True)
     assert (counted(table, table.owner), counted(table, table.member)) == (1, 0)
-    await table.desk.journal.submit(JoinRoom(room=table.room), table.stranger)
+    await table.store.journal.submit(JoinRoom(room=table.room), table.stranger)
     for who in (table.stranger, table.member):
-        await table.desk.journal.submit(UnreadRoom(room=table.room, message=place), who)
+        await table.store.journal.submit(UnreadRoom(room=table.room, message=place), who)
         assert counted(table, who) == 0
 
 
 async def test_edits_and_deletions_change_the_mention_count(table: Table) -> None:
     place = await table.say(table.owner, "hello")
-    submit = table.desk.journal.submit
+    submit = table.store.journal.submit
     expected = [("hello @ben", calls([table.member.id])), ("@room", calls([], room=True)), ("bye", None)]
     before = None
     for body, after in expected:
@@ -84,22 +84,22 @@ async def test_edits_and_deletions_change_the_mention_count(table: Table) -> Non
     await submit(DeleteMessage(room=table.room, message=place), table.owner)
     assert told(table, "message.deleted")[-1]["mentioned"] == calls([table.member.id], room=True)
     assert counted(table, table.member) == 0
-    assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
+    assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
 
 
 async def test_here_mentions_the_online_members_and_an_edit_keeps_them(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="lunch, @here?")
     command.note_online([table.owner.id, table.member.id])
-    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
+    place = seq((await table.store.journal.submit(command, table.owner)).answer)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
     assert counted(table, table.member) == 1
     edit = EditMessage(room=table.room, message=place, body="dinner, @here?")
     edit.note_online([])
-    await table.desk.journal.submit(edit, table.owner)
+    await table.store.journal.submit(edit, table.owner)
     assert told(table, "message.edited")[0]["mentions"] == calls([table.member.id], here=True)
     crowd = SendMessage(room=table.room, key="crowd", body="@here")
     crowd.note_online(range(1, MAX_HERE + 2))
-    await table.desk.journal.submit(crowd, table.owner)
+    await table.store.journal.submit(crowd, table.owner)
     assert told(table, "message.sent")[1]["mentions"] == calls([], room=True, here=True)
 
 
@@ -107,12 +107,12 @@ async def test_an_edit_lists_members_mentioned_by_here_even_if_named_ones_exceed
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hubbub.features.shared.mentions.MAX_HERE", 1)
-    dora = await table.desk.person("dora")
-    await table.desk.journal.submit(JoinRoom(room=table.room), dora)
+    dora = await table.store.person("dora")
+    await table.store.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@here and @dora: lanch")
     command.note_online([table.member.id])
-    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
-    await table.desk.journal.submit(
+    place = seq((await table.store.journal.submit(command, table.owner)).answer)
+    await table.store.journal.submit(
         EditMessage(room=table.room, message=place, body="@here and @dora: lunch"), table.owner
     )
     (event,) = told(table, "message.edited")
@@ -125,10 +125,10 @@ async def test_an_edit_keeps_loud_mentions_that_its_author_may_no_longer_make(
     both = await table.say(table.member, "@room pleese, and @here")
     here = SendMessage(room=table.room, key="here", body="@here")
     here.note_online([table.owner.id])
-    there = seq((await table.desk.journal.submit(here, table.member)).answer)
+    there = seq((await table.store.journal.submit(here, table.member)).answer)
     crowd = SendMessage(room=table.room, key="crowd", body="@here")
     crowd.note_online(range(1, MAX_HERE + 2))
-    many = seq((await table.desk.journal.submit(crowd, table.member)).answer)
+    many = seq((await table.store.journal.submit(crowd, table.member)).answer)
     monkeypatch.setattr(rules, "LOUD_MEMBERS", 1)
     now = await table.say(table.member, "@room and @here")
     edits = [
@@ -140,21 +140,21 @@ async def test_an_edit_keeps_loud_mentions_that_its_author_may_no_longer_make(
         (now, "@room, @here", None),
     ]
     for place, body, after in edits:
-        await table.desk.journal.submit(EditMessage(room=table.room, message=place, body=body), table.member)
+        await table.store.journal.submit(EditMessage(room=table.room, message=place, body=body), table.member)
         assert told(table, "message.edited")[-1].get("mentions") == after, body
     assert counted(table, table.owner) == 1
 
 
 async def test_an_edit_that_removes_a_name_beside_here_removes_that_mention(table: Table) -> None:
-    dora = await table.desk.person("dora")
-    await table.desk.journal.submit(JoinRoom(room=table.room), dora)
+    dora = await table.store.person("dora")
+    await table.store.journal.submit(JoinRoom(room=table.room), dora)
     command = SendMessage(room=table.room, key="here", body="@ben @here")
     command.note_online([dora.id])
-    place = seq((await table.desk.journal.submit(command, table.owner)).answer)
+    place = seq((await table.store.journal.submit(command, table.owner)).answer)
     assert (counted(table, table.member), counted(table, dora)) == (1, 1)
     edit = EditMessage(room=table.room, message=place, body="hello @here")
     edit.note_online([table.member.id])
-    await table.desk.journal.submit(edit, table.owner)
+    await table.store.journal.submit(edit, table.owner)
     assert told(table, "message.edited")[0]["mentions"] == calls([dora.id], here=True)
     assert (counted(table, table.member), counted(table, dora)) == (0, 1)
 
@@ -162,9 +162,9 @@ async def test_an_edit_that_removes_a_name_beside_here_removes_that_mention(tabl
 async def test_here_does_not_mention_users_who_are_not_members(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="@here")
     command.note_online([table.member.id, table.stranger.id])
-    await table.desk.journal.submit(command, table.owner)
+    await table.store.journal.submit(command, table.owner)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
-    assert table.desk.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+    assert table.store.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
 
 
 def test_clients_cannot_set_who_is_online_in_a_message() -> None:
@@ -178,13 +178,13 @@ def test_clients_cannot_set_who_is_online_in_a_message() -> None:
 
 
 async def test_in_a_large_room_only_moderators_may_mention_everyone(table: Table) -> None:
-    crowd = [await table.desk.person(f"guest{number}") for number in range(LOUD_MEMBERS - 2)]
+    crowd = [await table.store.person(f"guest{number}") for number in range(LOUD_MEMBERS - 2)]
     for user in crowd:
-        await table.desk.journal.submit(JoinRoom(room=table.room), user)
+        await table.store.journal.submit(JoinRoom(room=table.room), user)
     await table.say(table.member, "@room")
     assert told(table, "message.sent")[-1]["mentions"] == calls([], room=True)
-    one_more = await table.desk.person("more", Role.ADMIN)
-    await table.desk.journal.submit(JoinRoom(room=table.room), one_more)
+    one_more = await table.store.person("more", Role.ADMIN)
+    await table.store.journal.submit(JoinRoom(room=table.room), one_more)
     await table.say(table.member, "@room @here @anna")
     assert told(table, "message.sent")[-1]["mentions"] == calls([table.owner.id])
     await table.say(table.member, "@room")
@@ -196,10 +196,10 @@ async def test_in_a_large_room_only_moderators_may_mention_everyone(table: Table
 
 async def test_leaving_a_room_removes_the_members_mentions(table: Table) -> None:
     await table.say(table.owner, "@ben")
-    await table.desk.journal.submit(LeaveRoom(room=table.room), table.member)
-    await table.desk.journal.submit(JoinRoom(room=table.room), table.member)
+    await table.store.journal.submit(LeaveRoom(room=table.room), table.member)
+    await table.store.journal.submit(JoinRoom(room=table.room), table.member)
     assert counted(table, table.member) == 0
-    assert table.desk.rows("SELECT count(*) FROM mentions") == [(0,)]
+    assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
 
 
 async def test_mentions_are_counted_up_to_a_hundred(table: Table) -> None:

@@ -58,8 +58,8 @@ async def test_reactions_in_a_group_are_decided_individually_and_duplicates_chan
     assert isinstance(answers[4], NotFound)
     assert isinstance(answers[5], NotFound)
     assert seq(answers[6]) == message + 3
-    assert table.desk.rows("SELECT count(*) FROM reactions") == [(3,)]
-    page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)
+    assert table.store.rows("SELECT count(*) FROM reactions") == [(3,)]
+    page = table.store.database.read(reactions.of, table.room, [message], table.owner.id)
     assert [tuple(one.values()) for one in page[message]] == [
         (THUMB, 2, True, [table.owner.id, table.member.id]),
         (HEART, 1, False, [table.member.id]),
@@ -68,8 +68,8 @@ async def test_reactions_in_a_group_are_decided_individually_and_duplicates_chan
 
 async def test_an_emoji_keeps_its_position_after_its_first_user_removes_the_reaction(table: Table) -> None:
     """The replayed events and a page that is read anew give the same order."""
-    three = (table.owner, table.member, await table.desk.person("dora"))
-    await table.desk.journal.submit(JoinRoom(room=table.room), three[2])
+    three = (table.owner, table.member, await table.store.person("dora"))
+    await table.store.journal.submit(JoinRoom(room=table.room), three[2])
     message = await table.say(table.owner)
     replica = ClientState(table.owner.id, lambda room, seq: None)
     replica.rooms[table.room] = {"head": message}
@@ -81,8 +81,8 @@ async def test_an_emoji_keeps_its_position_after_its_first_user_removes_the_reac
     ):  # fmt: skip
         (answer,) = table.run([(kind(room=table.room, message=message, emoji=emoji), three[who])])
         assert seq(answer) > message
-        replica.replay(orjson.loads(table.desk.published[-1].text))
-        page = table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
+        replica.replay(orjson.loads(table.store.published[-1].text))
+        page = table.store.database.read(reactions.of, table.room, [message], table.owner.id)[message]
         assert page == replica.timelines[table.room][message]["reactions"]
         seen.append("".join(one["emoji"] for one in page))
     assert seen[3] == THUMB + HEART, "another user still has this reaction"
@@ -91,20 +91,20 @@ async def test_an_emoji_keeps_its_position_after_its_first_user_removes_the_reac
 
 async def test_beyond_twenty_users_a_removal_refetches_the_users_and_keeps_the_count(table: Table) -> None:
     message = await table.say(table.owner)
-    crowd = [await table.desk.person(f"crowd{number}") for number in range(reactions.SHOWN + 2)]
+    crowd = [await table.store.person(f"crowd{number}") for number in range(reactions.SHOWN + 2)]
     for who in crowd:
-        await table.desk.journal.submit(JoinRoom(room=table.room), who)
+        await table.store.journal.submit(JoinRoom(room=table.room), who)
     table.run([(AddReaction(room=table.room, message=message, emoji=THUMB), who) for who in crowd])
 
     def look() -> list[dict[str, Any]]:
-        return table.desk.database.read(reactions.of, table.room, [message], table.owner.id)[message]
+        return table.store.database.read(reactions.of, table.room, [message], table.owner.id)[message]
 
     replica = ClientState(table.owner.id, lambda room, seq: {"reactions": look()})
     replica.rooms[table.room] = {"head": message}
     replica.timelines[table.room] = {message: {"reactions": look()}}
     for who, left in ((crowd[-1], 21), (crowd[0], 20), (crowd[1], 19)):
         table.run([(RemoveReaction(room=table.room, message=message, emoji=THUMB), who)])
-        replica.replay(orjson.loads(table.desk.published[-1].text))
+        replica.replay(orjson.loads(table.store.published[-1].text))
         (found,) = replica.timelines[table.room][message]["reactions"]
         assert (found["count"], len(found["users"])) == (left, min(left, reactions.SHOWN))
         assert [found] == look()
@@ -120,23 +120,23 @@ async def test_a_message_takes_fifty_different_emoji_and_no_more(table: Table) -
     assert [type(one) for one in results[MAX_REACTIONS:]] == [Conflict] * 5
     one_past, there = MANY[MAX_REACTIONS], MANY[MAX_REACTIONS - 1]
     with pytest.raises(Conflict):
-        await table.desk.journal.submit(AddReaction(room=table.room, message=message, emoji=one_past), table.member)
-    same = await table.desk.journal.submit(AddReaction(room=table.room, message=message, emoji=there), table.member)
+        await table.store.journal.submit(AddReaction(room=table.room, message=message, emoji=one_past), table.member)
+    same = await table.store.journal.submit(AddReaction(room=table.room, message=message, emoji=there), table.member)
     assert same.answer
     for who in (table.owner, table.member):
         gone = RemoveReaction(room=table.room, message=message, emoji=there)
-        assert (await table.desk.journal.submit(gone, who)).answer
-        assert (await table.desk.journal.submit(gone, who)).answer == {}
+        assert (await table.store.journal.submit(gone, who)).answer
+        assert (await table.store.journal.submit(gone, who)).answer == {}
     again = AddReaction(room=table.room, message=message, emoji=one_past)
-    assert (await table.desk.journal.submit(again, table.member)).answer
+    assert (await table.store.journal.submit(again, table.member)).answer
 
 
 async def test_deleted_archived_and_invisible_messages_take_no_reactions(table: Table) -> None:
-    submit = table.desk.journal.submit
+    submit = table.store.journal.submit
     early, gone = await table.say(table.owner), await table.say(table.owner)
     await submit(AddReaction(room=table.room, message=gone, emoji=HEART), table.member)
     await submit(DeleteMessage(room=table.room, message=gone), table.owner)
-    assert table.desk.rows("SELECT count(*) FROM reactions") == [(0,)]
+    assert table.store.rows("SELECT count(*) FROM reactions") == [(0,)]
     with pytest.raises(Conflict):
         await submit(AddReaction(room=table.room, message=gone, emoji=HEART), table.member)
     assert (await submit(RemoveReaction(room=table.room, message=gone, emoji=HEART), table.member)).answer == {}
@@ -148,7 +148,7 @@ async def test_deleted_archived_and_invisible_messages_take_no_reactions(table: 
     results = table.run(asked)
     assert [type(one) for one in results] == [NotFound, dict]
     with pytest.raises(NotFound):
-        table.desk.database.read(listing, table.stranger.id, (table.room, early), 0, 10)
+        table.store.database.read(listing, table.stranger.id, (table.room, early), 0, 10)
     await submit(ArchiveRoom(room=table.room), table.owner)
     for command in (AddReaction, RemoveReaction):
         with pytest.raises(Forbidden):
@@ -158,11 +158,11 @@ async def test_deleted_archived_and_invisible_messages_take_no_reactions(table: 
 async def test_reactions_are_listed_in_pages_in_the_order_they_were_added(table: Table) -> None:
     message = await table.say(table.owner)
     for who, emoji in ((table.member, HEART), (table.owner, THUMB), (table.owner, HEART)):
-        await table.desk.journal.submit(AddReaction(room=table.room, message=message, emoji=emoji), who)
+        await table.store.journal.submit(AddReaction(room=table.room, message=message, emoji=emoji), who)
     found: list[dict[str, Any]] = []
     for more in (True, True, False):
         after = found[-1]["seq"] if found else 0
-        page: Any = table.desk.database.read(listing, table.member.id, (table.room, message), after, 1)
+        page: Any = table.store.database.read(listing, table.member.id, (table.room, message), after, 1)
         found += page["reactions"]
         assert page["more"] == more
     assert [(one["emoji"], one["name"]) for one in found] == [(HEART, "ben"), (THUMB, "anna"), (HEART, "anna")]
@@ -190,8 +190,8 @@ def statements(table: Table, messages: list[int]) -> dict[str, int]:
         [SendMessage(room=room, key=f"new {one}", body="@anna, @room") for one in messages],
     ]
     counts = {}
-    with table.desk.elsewhere() as connection:
-        tx = Transaction(connection, Ids.load(connection), table.desk.published[-1].seq)
+    with table.store.elsewhere() as connection:
+        tx = Transaction(connection, Ids.load(connection), table.store.published[-1].seq)
         tx.lock([room_topic(room), user_topic(table.member.id)])
         for run in runs:
             seen: list[str] = []

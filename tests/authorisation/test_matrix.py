@@ -21,7 +21,7 @@ from tests.authorisation.world import Room, World, create_users
 from tests.support.routes import ASKED, BY_ROUTE, operation_of
 from tests.support.server import Server
 
-BROKEN = ("-m", "tests.authorisation.broken_server")
+BROKEN = ("-m", "tests.support.broken_server")
 IN_ROOMS = ("public", "private", "archived", "direct")
 SINCE = "events.since"
 WRITING = "HUBBUB_WRITE_MATRIX" in os.environ
@@ -129,9 +129,9 @@ def matrix() -> Matrix:
     return with_all_rows(there) if WRITING else there
 
 
-def seen_at(data: Path, matrix: Matrix, launcher: tuple[str, ...] = ("-m", "hubbub")) -> Seen:
+def seen_at(data: Path, matrix: Matrix, fault: str | None = None) -> Seen:
     """Return the answers of a server of its own."""
-    server = Server(data, launcher=launcher)
+    server = Server(data) if fault is None else Server(data, {"BROKEN": fault}, BROKEN)
     people = asyncio.run(create_users(server))
     with server:
         return asyncio.run(walk(World(server, people), matrix))
@@ -206,7 +206,7 @@ def test_control_a_server_that_breaks_a_rule_is_detected(tmp_path: Path, matrix:
     few = {
         section: {row: matrix[section][row] for row in ("member.ban", "list_bans")} for section in ("public", "private")
     }
-    broken = seen_at(tmp_path / "data", few | {key: {} for key in ("archived", "direct", "site")}, BROKEN)
+    broken = seen_at(tmp_path / "data", few | {key: {} for key in ("archived", "direct", "site")}, "rank-all-as-staff")
     for gateway, section in itertools.product(("REST", "WebSocket"), few):
         found = differences(few[section], broken[gateway][section])
         assert "member.ban as member: 403 is right, ok was the answer" in found, gateway

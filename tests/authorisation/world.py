@@ -20,7 +20,7 @@ from hubbub.domain.model import ANYBODY, LOBBY, Role
 from hubbub.protocol import close_codes
 from hubbub.protocol.tokens import Tokens
 from tests.authorisation.rest_client import RestClient
-from tests.engine.conftest import desk_at
+from tests.engine.conftest import store_at
 from tests.support.client import Connection, Frame, RefusedError, raw_connect
 from tests.support.routes import request_of
 from tests.support.server import Account, Server
@@ -63,15 +63,15 @@ async def create_users(server: Server, names: Iterable[str] = PEOPLE) -> dict[st
     key = secrets.token_bytes(32)
     (server.data / "secret.key").write_bytes(key)
     people: dict[str, Account] = {}
-    async with desk_at(server.database_url) as desk:
+    async with store_at(server.database_url) as store:
 
         async def enter(name: str) -> None:
-            actor = await desk.person(name, Role(ROLES.get(name, "member")))
+            actor = await store.person(name, Role(ROLES.get(name, "member")))
             session = OpenSession(
                 user=actor.id, session=f"session-of-{name}", browser=False, token_hash=None, client="", idle=HOUR,
                 longest=HOUR, seen_hash="-",
             )  # fmt: skip
-            await desk.journal.submit(session, ANYBODY)
+            await store.journal.submit(session, ANYBODY)
             token = Tokens(key).access(actor.id, session.session, Clock().now(), HOUR // 1_000)
             people[name] = Account(server, actor.id, name, token, "")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.bugs.conftest import StartServer
-from tests.rooms.questions import Place, questions
+from tests.rooms.questions import Subject, questions
 from tests.support.client import Connection, Frame
 from tests.support.server import Account, Server
 
@@ -144,7 +144,7 @@ async def test_a_message_from_before_joining_looks_like_one_that_does_not_exist(
     for question in questions():
         answers = []
         for seq in (world.old[0], FAR):
-            given = replaced(question.fill(Place(world.room, 1, seq, seq)), seq)
+            given = replaced(question.fill(Subject(world.room, 1, seq, seq)), seq)
             if given is not None:
                 answers.append(await ask(world, "carol", given))
         compared += len(answers) == 2

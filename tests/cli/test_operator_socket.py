@@ -13,7 +13,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from hubbub.cli.operator import STOPPED, Refused, ask_server
+from hubbub.cli.operator import STOPPED, RequestRefused, ask_server
 from hubbub.control import (
     DIFFERENT_VERSIONS,
     SOCKET,
@@ -29,9 +29,9 @@ from hubbub.gateways.http.operator import create_operator_app
 from hubbub.gateways.operator_socket import operator_socket
 from tests.cli.test_commands import run, told
 from tests.conftest import MakeServer
-from tests.support.place import place
 from tests.support.server import PASSWORD, Server
 from tests.support.waiting import eventually, eventually_blocking
+from tests.support.world import world_at
 
 PATIENCE = 60.0
 MAX_BODY = 64 * 1024
@@ -127,16 +127,16 @@ def test_a_huge_body_is_refused_with_a_sentence_before_it_has_arrived(server: Se
         else:
             assert answer.status_code == 413
             assert answer.json()["error"]["code"] == "too_large"
-    with pytest.raises(Refused, match=f"too large: at most {MAX_BODY} bytes"):
+    with pytest.raises(RequestRefused, match=f"too large: at most {MAX_BODY} bytes"):
         ask_server(server.data, SetPassword(name="x", password="y" * 20_000_000))
     assert is_healthy(server)
 
 
 def test_a_body_is_accepted_at_its_limit_and_refused_beyond(server: Server) -> None:
     smallest = len(MakeResetLink(name="").model_dump_json())
-    with pytest.raises(Refused, match="There is no such user"):
+    with pytest.raises(RequestRefused, match="There is no such user"):
         ask_server(server.data, MakeResetLink(name="x" * (MAX_BODY - smallest)))
-    with pytest.raises(Refused, match="too large"):
+    with pytest.raises(RequestRefused, match="too large"):
         ask_server(server.data, MakeResetLink(name="x" * (MAX_BODY - smallest + 1)))
 
 
@@ -161,7 +161,7 @@ def test_requests_of_two_command_lines_at_once_are_both_executed(server: Server)
         start.wait(PATIENCE)
         try:
             assert ask_server(server.data, CreateUser(name=name, role="member", password=PASSWORD)) is not None
-        except Refused as refused:
+        except RequestRefused as refused:
             return str(refused)
         return "created"
 
@@ -200,8 +200,8 @@ def test_any_name_arrives_at_the_server_as_it_was_typed(server: Server, name: st
 
 
 async def test_a_command_that_has_begun_is_answered_when_the_server_stops(tmp_path: Path) -> None:
-    async with place(tmp_path / "data") as here:
-        settings, app = here.services.settings, create_operator_app(here.services)
+    async with world_at(tmp_path / "data") as world:
+        settings, app = world.services.settings, create_operator_app(world.services)
         path = settings.data / SOCKET
         with ThreadPoolExecutor(1) as pool:
             async with operator_socket(app, path, settings) as state:
@@ -228,7 +228,7 @@ def test_a_server_that_is_killed_during_a_command_ends_it_with_a_sentence(make_s
             lambda: waits_for_an_answer(server.data / SOCKET), PATIENCE, "the command line is connected"
         )
         server.kill()
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             asked.result(PATIENCE)
     assert str(refused.value) == STOPPED
     assert ask_server(server.data, ListUsers()) is None, "a socket without a server is no server"
@@ -299,7 +299,7 @@ def strange_server(data: Path, answer: bytes) -> Iterator[None]:
     ],
 )
 def test_a_strange_answer_ends_a_command_with_a_sentence(tmp_path: Path, answer: bytes, sentence: str) -> None:
-    with strange_server(tmp_path / "data", answer), pytest.raises(Refused) as refused:
+    with strange_server(tmp_path / "data", answer), pytest.raises(RequestRefused) as refused:
         ask_server(tmp_path / "data", ListUsers())
     assert str(refused.value) == sentence
 

@@ -19,7 +19,7 @@ from tests.authorisation.world import create_users
 from tests.bugs.sides import NAMES, Side
 from tests.deletion import markers
 from tests.deletion.markers import Field, Marked, found, in_backup, in_files, in_tables
-from tests.engine.conftest import Desk, desk_at
+from tests.engine.conftest import Store, store_at
 from tests.search.conftest import behind
 from tests.support.postgres import Postgres
 from tests.support.server import Account, Server
@@ -109,10 +109,10 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
         await eventually_async(files, PATIENCE, "the files have no deleted text, the write-ahead log included", 0.5)
     assert [where for text, where in names.items() if text in server.log_text()] == [], "the server's output"
 
-    async with desk_at(server.database_url) as desk:
-        await desk.journal.submit(DeleteAccount(user=people["alice-a"].id), SYSTEM)
+    async with store_at(server.database_url) as store:
+        await store.journal.submit(DeleteAccount(user=people["alice-a"].id), SYSTEM)
         assert set(await remain(in_tables, server.database_url)) == staying("account")
-        await trim(desk)
+        await trim(store)
         assert set(await remain(in_tables, server.database_url)) == staying("trim")
     assert set(await remain(in_files, server.data)) <= staying("trim")
 
@@ -129,30 +129,30 @@ async def indexed(server: Server, marked: Marked) -> None:
     assert (await found(in_tables, texts, server.database_url)).places[texts[0]] >= {"table search_recent"}
 
 
-async def trim(desk: Desk) -> None:
+async def trim(store: Store) -> None:
     """Trim all logs, as the server does after the retention period."""
-    for (topic,) in desk.rows("SELECT topic FROM topics"):
+    for (topic,) in store.rows("SELECT topic FROM topics"):
         command = TrimTopic(topic=str(topic), before=2**52)
-        while (await desk.journal.submit(command, SYSTEM)).answer["gone"]:
+        while (await store.journal.submit(command, SYSTEM)).answer["gone"]:
             pass
 
 
 CONTROLS: dict[str, set[str]] = {
-    "none": set(),
-    "log": {"table log", "file hubbub.db"},
-    "column": {"table messages", "table search_recent", "file hubbub.db"},
-    "part": {"table edits", "file hubbub.db"},
-    "index": {"table search_recent", "file hubbub.db"},
-    "pages": {"file hubbub.db"},
-    "wal": {"file hubbub.db-wal"},
-    "output": {"output"},
+    "": set(),
+    "keep-log-entries": {"table log", "file hubbub.db"},
+    "keep-body": {"table messages", "table search_recent", "file hubbub.db"},
+    "keep-edits": {"table edits", "file hubbub.db"},
+    "keep-tokens": {"table search_recent", "file hubbub.db"},
+    "keep-free-pages": {"file hubbub.db"},
+    "keep-wal": {"file hubbub.db-wal"},
+    "log-texts": {"output"},
 }
 """The steps of a deletion that a broken server leaves out, and where the text is then found."""
 
 
 @pytest.mark.parametrize("step", CONTROLS)
 async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path: Path, step: str) -> None:
-    server = Server(tmp_path / "data", {"BROKEN": step}, ("-m", "tests.deletion.broken_server"))
+    server = Server(tmp_path / "data", {"BROKEN": f"erase-at-once {step}"}, ("-m", "tests.support.broken_server"))
     people = await create_users(server, [f"{name}-a" for name in NAMES])
     async with started(server, people) as marked:
         await marked.send(["message.send", "message.edit"])

@@ -23,9 +23,9 @@ from hubbub.storage.schema import (
 from hubbub.storage.schema import log as log_table
 from hubbub.storage.schema import messages as messages_table
 from hubbub.storage.transaction import Transaction
-from tests.engine.conftest import Desk
+from tests.engine.conftest import Store
 from tests.messages.conftest import Talk
-from tests.messages.conftest import desk as desk
+from tests.messages.conftest import store as store
 from tests.messages.conftest import talk as talk
 from tests.messages.conftest import world as world
 
@@ -53,24 +53,24 @@ async def test_deleting_a_message_deletes_its_part_and_not_that_of_others(talk: 
     deleted, other = await talk.say(alice, "one @bob"), await talk.say(alice, "two @bob")
     room = await talk.another(alice)
     elsewhere = [(room, deleted), (talk.room, other)]
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         if part.table is not mentions:  # the messages have made these rows
             for of_room, seq in [(talk.room, deleted), *elsewhere]:
                 connection.execute(insert(part.table).values(**row_of(part.table, room=of_room, seq=seq)))
         else:
             connection.execute(insert(mentions).values(user=bob.id, room=room, seq=deleted, author=alice.id))
     await talk.delete(alice, deleted)
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         assert count(connection, part.table, room=talk.room, seq=deleted) == 0
         assert [count(connection, part.table, room=of_room, seq=seq) for of_room, seq in elsewhere] == [1, 1]
 
 
 async def test_a_message_for_the_whole_room_loses_its_mention(talk: Talk) -> None:
     seq = await talk.say(talk.world.alice, "@room, look")
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         assert count(connection, mentions, room=talk.room, seq=seq, user=WHOLE_ROOM) == 1
     await talk.delete(talk.world.alice, seq)
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         assert count(connection, mentions, room=talk.room, seq=seq) == 0
 
 
@@ -81,11 +81,11 @@ async def test_only_kept_columns_of_a_deleted_message_keep_their_values(talk: Ta
     place = (messages_table.c.room == talk.room, messages_table.c.seq == seq)
     mentioned = Mentions(users=[alice.id]).model_dump_json()
     texts = {"body": MARK, "digest": 5, "forwarded": MARK, "mentions": mentioned, "edited_at": 5}
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         connection.execute(update(messages_table).where(*place).values(**texts))
         before = connection.execute(select(messages_table).where(*place)).one()._asdict()
     await talk.delete(alice, seq)
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         after = connection.execute(select(messages_table).where(*place)).one()._asdict()
     before["sent_mentions"] = mentioned
     assert {name: after[name] for name in MESSAGE_KEPT} == {name: before[name] for name in MESSAGE_KEPT}
@@ -106,14 +106,16 @@ async def test_a_deletion_that_keeps_more_is_noticed(talk: Talk, monkeypatch: py
         monkeypatch.setattr(deletion, "PARTS", deletion.PARTS[1:])
     await talk.delete(alice, seq)
     assert MARK in str(
-        talk.world.desk.rows("SELECT body FROM messages") + talk.world.desk.rows("SELECT body FROM edits")
+        talk.world.store.rows("SELECT body FROM messages") + talk.world.store.rows("SELECT body FROM edits")
     )
 
 
 @PARTS
-async def test_a_guest_who_left_a_part_of_a_message_is_not_removed_completely(desk: Desk, part: deletion.Part) -> None:
-    guest = await desk.person("gast", Role.GUEST)
-    with desk.elsewhere() as connection:
+async def test_a_guest_who_left_a_part_of_a_message_is_not_removed_completely(
+    store: Store, part: deletion.Part
+) -> None:
+    guest = await store.person("gast", Role.GUEST)
+    with store.elsewhere() as connection:
         assert not accounts.left_something(connection, guest.id)
         if part.by is None:
             return
@@ -136,21 +138,21 @@ async def test_a_deleted_account_leaves_kept_columns_and_no_texts_of_its_own(tal
     alice, bob = talk.world.alice, talk.world.bob
     identity = AdmitIdentity(issuer="host", subject="17", name=MARK, role=Role.MEMBER)
     await talk.world.do(identity, SYSTEM)
-    ((made,),) = talk.world.desk.rows("SELECT \"user\" FROM identities WHERE subject = '17'")
+    ((made,),) = talk.world.store.rows("SELECT \"user\" FROM identities WHERE subject = '17'")
     carol = talk.world.carol
     await talk.do(carol, SetStatus(status="away", text=MARK))
     await talk.do(carol, CreateRoom(kind="private", name="Hers", description=MARK, key=f"{MARK} key"))
     await talk.do(carol, SetStatus(status="away", text="another"))
     await talk.say(bob, "hello @carol")
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         connection.execute(insert(links).values(token_hash=MARK, purpose="reset", user=carol.id, created_at=1))
         before = connection.execute(select(users).where(users.c.id == carol.id)).one()._asdict()
         assert count(connection, answers, author=carol.id) == 1
     topic = user_topic(carol.id)
-    assert MARK in str(talk.world.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}'"))
+    assert MARK in str(talk.world.store.rows(f"SELECT text FROM log WHERE topic = '{topic}'"))
     for user in (carol.id, int(str(made))):
         await talk.do(SYSTEM, DeleteAccount(user=user))
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         for column in deletion.OWN:
             assert count(connection, column.table, **{column.name: carol.id}) == 0, column
         after = connection.execute(select(users).where(users.c.id == carol.id)).one()._asdict()
@@ -162,15 +164,15 @@ async def test_a_deleted_account_leaves_kept_columns_and_no_texts_of_its_own(tal
             select(log_table.c.seq).where(log_table.c.topic == topic).order_by(log_table.c.seq)
         ).all()
     assert list(rest) == list(range(floor + 1, head + 1)), "the log has no gap"
-    assert MARK not in str(talk.world.desk.rows(f"SELECT text FROM log WHERE topic = '{topic}'"))
-    assert MARK in str(talk.world.desk.rows("SELECT text FROM log")), "the room's own log has its description"
+    assert MARK not in str(talk.world.store.rows(f"SELECT text FROM log WHERE topic = '{topic}'"))
+    assert MARK in str(talk.world.store.rows("SELECT text FROM log")), "the room's own log has its description"
     assert (await talk.world.do(identity, SYSTEM)) == {}, "the identity gets no new account"
-    assert alice.id in {row[0] for row in talk.world.desk.rows("SELECT id FROM users WHERE NOT disabled")}
+    assert alice.id in {row[0] for row in talk.world.store.rows("SELECT id FROM users WHERE NOT disabled")}
 
 
 async def test_a_transaction_that_deletes_a_message_notes_that_it_erased_text(talk: Talk) -> None:
     seq = await talk.say(talk.world.alice, MARK)
-    with talk.world.desk.elsewhere() as connection:
+    with talk.world.store.elsewhere() as connection:
         tx = Transaction(connection, Ids.load(connection), 2**41)
         tx.lock([room_topic(talk.room)])
         old = messages.find(connection, talk.room, seq)

@@ -23,7 +23,7 @@ ATTEMPTS = 5
 
 
 @dataclass
-class Desk:
+class Store:
     """A running journal, what it published, and ways to disturb it."""
 
     database: Database
@@ -85,7 +85,7 @@ async def _result(future: asyncio.Future[Receipt]) -> Receipt | HubbubError:
 
 
 @asynccontextmanager
-async def desk_at(address: str) -> AsyncIterator[Desk]:
+async def store_at(address: str) -> AsyncIterator[Store]:
     """Run a journal on a database that other journals may use, too."""
     database = Database(address)
     migrate.upgrade(database, epoch="first", now=START)
@@ -96,13 +96,13 @@ async def desk_at(address: str) -> AsyncIterator[Desk]:
     )
     journal.start()
     try:
-        yield Desk(database, journal, published, batches)
+        yield Store(database, journal, published, batches)
     finally:
         await journal.stop()
         database.close()
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    async with desk_at(database_url) as found:
+async def store(database_url: str) -> AsyncIterator[Store]:
+    async with store_at(database_url) as found:
         yield found

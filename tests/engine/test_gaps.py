@@ -17,7 +17,7 @@ from hubbub.domain.model import LOBBY, room_topic
 from hubbub.engine import live_connections
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.storage import log
-from tests.engine.conftest import Desk
+from tests.engine.conftest import Store
 from tests.manager.listener import Listener
 from tests.presence.test_greeting import identity_of
 from tests.support.waiting import eventually
@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 TOPIC = room_topic(LOBBY)
 
 
-async def _reader(desk: Desk, read: Callable[..., Awaitable[Any]]) -> tuple[ConnectionHub, Listener]:
+async def _reader(store: Store, read: Callable[..., Awaitable[Any]]) -> tuple[ConnectionHub, Listener]:
     fanout, listener = Fanout(), Listener()
     hub = ConnectionHub(fanout, LocalBus(), read, Clock(), connections_per_user=5)
     fanout.add(listener)
@@ -33,13 +33,13 @@ async def _reader(desk: Desk, read: Callable[..., Awaitable[Any]]) -> tuple[Conn
     return hub, listener
 
 
-async def _sent(desk: Desk, count: int) -> list[Entry]:
+async def _sent(store: Store, count: int) -> list[Entry]:
     """Return the entries of `count` messages in the lobby."""
-    anna = await desk.person("anna")
-    before = len(desk.published)
+    anna = await store.person("anna")
+    before = len(store.published)
     for number in range(count):
-        await desk.journal.submit(SendMessage(room=LOBBY, key=f"k{number}", body=f"message {number}"), anna)
-    return [entry for entry in desk.published[before:] if entry.topic == TOPIC]
+        await store.journal.submit(SendMessage(room=LOBBY, key=f"k{number}", body=f"message {number}"), anna)
+    return [entry for entry in store.published[before:] if entry.topic == TOPIC]
 
 
 def _seqs(listener: Listener) -> list[int]:
@@ -51,29 +51,29 @@ def _seqs(listener: Listener) -> list[int]:
     [(0, 1, 2, 3, 4, 5), (0, 5), (0, 3, 2, 1, 4, 5), (0, 0, 2, 2, 1, 1, 5, 4, 3), (0, 4, 5, 4, 0)],
     ids=["in order", "a gap", "swapped", "twice", "a gap and repeats"],
 )
-async def test_a_reader_gets_every_entry_once_and_in_order(desk: Desk, arriving: Sequence[int]) -> None:
-    hub, listener = await _reader(desk, _reading(desk))
-    entries = await _sent(desk, 6)
+async def test_a_reader_gets_every_entry_once_and_in_order(store: Store, arriving: Sequence[int]) -> None:
+    hub, listener = await _reader(store, _reading(store))
+    entries = await _sent(store, 6)
     for index in arriving:
         hub.receive([entries[index]])
     await eventually(lambda: len(listener.got) >= 6, 30, "all entries arrive")
     assert _seqs(listener) == [entry.seq for entry in entries]
 
 
-async def test_control_without_the_order_a_gap_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_control_without_the_order_a_gap_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Order, "offer", lambda self, entry: (entry,))
-    hub, listener = await _reader(desk, _reading(desk))
-    entries = await _sent(desk, 6)
+    hub, listener = await _reader(store, _reading(store))
+    entries = await _sent(store, 6)
     hub.receive([entries[0]])
     hub.receive([entries[5]])
     await eventually(lambda: len(listener.got) >= 2, 30, "both arrive")
     assert _seqs(listener) != [entry.seq for entry in entries]
 
 
-async def test_a_gap_is_filled_after_the_database_was_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gap_is_filled_after_the_database_was_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_connections, "RETRY", 0.01)
     failures = 3
-    read = _reading(desk)
+    read = _reading(store)
 
     async def flaky(query: Any, *args: Any, **kwargs: Any) -> Any:
         nonlocal failures
@@ -82,8 +82,8 @@ async def test_a_gap_is_filled_after_the_database_was_away(desk: Desk, monkeypat
             raise Unavailable(retry_after=1.0)
         return await read(query, *args, **kwargs)
 
-    hub, listener = await _reader(desk, flaky)
-    entries = await _sent(desk, 4)
+    hub, listener = await _reader(store, flaky)
+    entries = await _sent(store, 4)
     hub.receive([entries[0]])
     hub.receive([entries[3]])
     await eventually(lambda: len(listener.got) >= 4, 30, "all entries arrive")
@@ -91,23 +91,23 @@ async def test_a_gap_is_filled_after_the_database_was_away(desk: Desk, monkeypat
     assert failures == 0
 
 
-async def test_what_waits_behind_a_trimmed_gap_is_delivered(desk: Desk) -> None:
-    read = _reading(desk)
+async def test_what_waits_behind_a_trimmed_gap_is_delivered(store: Store) -> None:
+    read = _reading(store)
 
     async def trimmed(query: Any, *args: Any, **kwargs: Any) -> Any:
         return [] if query is log.entries else await read(query, *args, **kwargs)
 
-    hub, listener = await _reader(desk, trimmed)
-    entries = await _sent(desk, 4)
+    hub, listener = await _reader(store, trimmed)
+    entries = await _sent(store, 4)
     hub.receive([entries[0]])
     hub.receive([entries[3]])
     await eventually(lambda: len(listener.got) >= 2, 30, "the last entry arrives")
     assert _seqs(listener) == [entries[0].seq, entries[3].seq]
 
 
-def _reading(desk: Desk) -> Callable[..., Awaitable[Any]]:
+def _reading(store: Store) -> Callable[..., Awaitable[Any]]:
     async def read(query: Any, *args: Any, **kwargs: Any) -> Any:
-        return desk.database.read(query, *args, **kwargs)
+        return store.database.read(query, *args, **kwargs)
 
     return read
 

@@ -17,12 +17,12 @@ from hubbub.storage import epochs, migrate
 from hubbub.storage.database import Database
 from hubbub.storage.epochs import Commit, Mark
 from hubbub.storage.schema import messages, topics
-from tests.engine.conftest import START, Desk
+from tests.engine.conftest import START, Store
 from tests.support.waiting import eventually
 
 
-class Remembering(Desk):
-    """A desk whose journal notices a database that went back in time."""
+class Remembering(Store):
+    """A store whose journal notices a database that went back in time."""
 
     history: History
     epochs: list[str]
@@ -47,13 +47,13 @@ async def remembering(database_url: str) -> AsyncIterator[Remembering]:
         database.close()
 
 
-async def room_with(desk: Remembering, count: int) -> tuple[SendMessage, int]:
+async def room_with(store: Remembering, count: int) -> tuple[SendMessage, int]:
     """Return a further message for a room with `count` messages, and the room's head."""
-    ann = desk.ann = await desk.person("ann")
-    room = (await desk.journal.submit(CreateRoom(name="Old"), ann)).answer["room"].id
+    ann = store.ann = await store.person("ann")
+    room = (await store.journal.submit(CreateRoom(name="Old"), ann)).answer["room"].id
     for number in range(count):
-        await desk.journal.submit(SendMessage(room=room, body="x", key=str(number)), ann)
-    ((head,),) = desk.rows(f"SELECT head FROM topics WHERE topic = 'room:{room}'")
+        await store.journal.submit(SendMessage(room=room, body="x", key=str(number)), ann)
+    ((head,),) = store.rows(f"SELECT head FROM topics WHERE topic = 'room:{room}'")
     return SendMessage(room=room, body="next", key="next"), int(str(head))
 
 
@@ -61,55 +61,55 @@ async def test_heads_below_those_written_begin_a_new_epoch_before_anything_is_pu
     remembering: Remembering,
 ) -> None:
     """The connection stays open, so only the heads tell."""
-    desk = remembering
-    message, head = await room_with(desk, 3)
+    store = remembering
+    message, head = await room_with(store, 3)
     topic = room_topic(message.room)
-    with desk.elsewhere() as other:
+    with store.elsewhere() as other:
         other.execute(delete(messages).where(messages.c.room == message.room, messages.c.seq == head))
         other.execute(update(topics).where(topics.c.topic == topic).values(head=head - 1))
     with pytest.raises(Unavailable):
-        await desk.journal.submit(message, desk.ann)
-    await eventually(lambda: desk.epochs == ["second"], 20, "the epoch is new")
-    receipt = await desk.journal.submit(message, desk.ann)
+        await store.journal.submit(message, store.ann)
+    await eventually(lambda: store.epochs == ["second"], 20, "the epoch is new")
+    receipt = await store.journal.submit(message, store.ann)
     assert receipt.answer["seq"] == head, "the seq is given again, in the new epoch"
-    assert desk.database.read(epochs.seen, desk.history.mark.commit) == ("second", True)
-    assert desk.epochs == ["second"]
+    assert store.database.read(epochs.seen, store.history.mark.commit) == ("second", True)
+    assert store.epochs == ["second"]
 
 
 async def test_a_suspected_database_that_lost_nothing_keeps_its_epoch(remembering: Remembering) -> None:
-    desk = remembering
-    message, head = await room_with(desk, 1)
-    desk.journal.suspect()
-    receipt = await desk.journal.submit(message, desk.ann)
+    store = remembering
+    message, head = await room_with(store, 1)
+    store.journal.suspect()
+    receipt = await store.journal.submit(message, store.ann)
     assert receipt.answer["seq"] == head + 1
-    assert desk.epochs == []
-    mark = desk.history.mark
+    assert store.epochs == []
+    mark = store.history.mark
     assert mark.commit is not None
     assert mark.commit.topic == room_topic(message.room)
     assert mark.commit.seq == head + 1
 
 
 async def test_a_seq_that_was_given_again_is_no_proof(remembering: Remembering) -> None:
-    desk = remembering
-    message, head = await room_with(desk, 1)
-    with desk.elsewhere() as other:
+    store = remembering
+    message, head = await room_with(store, 1)
+    with store.elsewhere() as other:
         own = messages.c.room == message.room, messages.c.seq == head
         other.execute(update(messages).where(*own).values(id=messages.c.id + 1))
-    desk.journal.suspect()
-    await eventually(lambda: desk.epochs == ["second"], 20, "the epoch is new")
+    store.journal.suspect()
+    await eventually(lambda: store.epochs == ["second"], 20, "the epoch is new")
 
 
 async def test_a_trimmed_commit_counts_as_contained(remembering: Remembering) -> None:
-    desk = remembering
-    message, _ = await room_with(desk, 2)
-    proof = desk.history.mark.commit
+    store = remembering
+    message, _ = await room_with(store, 2)
+    proof = store.history.mark.commit
     assert proof is not None
-    await desk.journal.submit(TrimTopic(topic=proof.topic, before=Clock().now() + 1_000_000), SYSTEM)
-    assert desk.rows(f"SELECT count(*) FROM log WHERE topic = '{proof.topic}'") == [(0,)]
-    assert desk.database.read(epochs.seen, proof)[1]
-    desk.journal.suspect()
-    await desk.journal.submit(message, desk.ann)
-    assert desk.epochs == []
+    await store.journal.submit(TrimTopic(topic=proof.topic, before=Clock().now() + 1_000_000), SYSTEM)
+    assert store.rows(f"SELECT count(*) FROM log WHERE topic = '{proof.topic}'") == [(0,)]
+    assert store.database.read(epochs.seen, proof)[1]
+    store.journal.suspect()
+    await store.journal.submit(message, store.ann)
+    assert store.epochs == []
 
 
 def test_a_mark_survives_writing_and_reading_and_a_damaged_one_is_none(tmp_path: Path) -> None:

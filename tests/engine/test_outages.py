@@ -10,7 +10,7 @@ from hubbub.domain.errors import HubbubError, Unavailable
 from hubbub.domain.model import LOBBY, Actor
 from hubbub.engine.services import Readers
 from hubbub.storage import log
-from tests.engine.conftest import Desk, desk_at
+from tests.engine.conftest import Store, store_at
 from tests.support.entries import ENTRIES
 from tests.support.postgres import Postgres
 from tests.support.timing import TooSlowError, active, three_attempts, within
@@ -23,8 +23,8 @@ RECOVERED = 5.0
 class Talk:
     """A user who sends messages in turn, each with one key until acknowledged."""
 
-    def __init__(self, desk: Desk, actor: Actor, name: str) -> None:
-        self._desk, self._actor, self._name = desk, actor, name
+    def __init__(self, store: Store, actor: Actor, name: str) -> None:
+        self._desk, self._actor, self._name = store, actor, name
         self.acknowledged: dict[str, int] = {}
         self.slowest = 0.0
         self.refusals = 0
@@ -47,9 +47,9 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
+async def talking(store: Store) -> AsyncIterator[list[Talk]]:
     """Run ten senders; at the end compare every acknowledgement with what is stored."""
-    talks = [Talk(desk, await desk.person(f"person{n}"), f"p{n}") for n in range(10)]
+    talks = [Talk(store, await store.person(f"person{n}"), f"p{n}") for n in range(10)]
     tasks = [asyncio.create_task(talk.go_on()) for talk in talks]
     await until(lambda: all(len(talk.acknowledged) > 5 for talk in talks))
     yield talks
@@ -57,19 +57,19 @@ async def talking(desk: Desk) -> AsyncIterator[list[Talk]]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await desk.journal.stop()
+    await store.journal.stop()
     told = {key: seq for talk in talks for key, seq in talk.acknowledged.items()}
-    stored = {str(key): int(str(seq)) for key, seq in desk.rows("SELECT key, seq FROM messages")}
+    stored = {str(key): int(str(seq)) for key, seq in store.rows("SELECT key, seq FROM messages")}
     assert told.items() <= stored.items()
     assert len(stored) - len(told) <= len(talks), (
         "only the last message of each sender may be stored without an acknowledgement"
     )
-    seqs = [entry.seq for entry in desk.published if entry.topic == f"room:{LOBBY}"]
+    seqs = [entry.seq for entry in store.published if entry.topic == f"room:{LOBBY}"]
     assert seqs == list(range(1, len(seqs) + 1)), "each entry is published once, in order"
-    assert desk.rows("SELECT count(*), max(seq), max(n) FROM messages") == [
+    assert store.rows("SELECT count(*), max(seq), max(n) FROM messages") == [
         (len(stored), max(stored.values()), len(stored))
     ]
-    assert desk.rows(f"SELECT count(*), max(seq) FROM {ENTRIES} WHERE topic = 'room:{LOBBY}'") == [
+    assert store.rows(f"SELECT count(*), max(seq) FROM {ENTRIES} WHERE topic = 'room:{LOBBY}'") == [
         (len(seqs), len(seqs))
     ]
 
@@ -93,9 +93,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def near_desk(server: Postgres) -> AsyncIterator[Desk]:
+async def near_desk(server: Postgres) -> AsyncIterator[Store]:
     address = server.fresh()
-    async with desk_at(address) as found:
+    async with store_at(address) as found:
         yield found
     server.drop(address)
 
@@ -113,7 +113,7 @@ async def outcome(asked: Awaitable[object]) -> tuple[str, float]:
 async def test_messages_are_neither_lost_nor_repeated_when_postgresql_crashes_and_restarts(
     postgres_server: Postgres,
 ) -> None:
-    async with near_desk(postgres_server) as desk, talking(desk) as talks:
+    async with near_desk(postgres_server) as store, talking(store) as talks:
         for _ in range(2):
             for talk in talks:
                 talk.refusals = 0
@@ -128,7 +128,7 @@ async def test_messages_are_neither_lost_nor_repeated_when_postgresql_crashes_an
 async def test_a_hanging_postgresql_is_unavailable_in_time_and_messages_are_neither_lost_nor_repeated(
     postgres_server: Postgres,
 ) -> None:
-    async with near_desk(postgres_server) as desk, talking(desk) as talks:
+    async with near_desk(postgres_server) as store, talking(store) as talks:
         with postgres_server.hung():
             await until(lambda: all(talk.refusals for talk in talks))
             told = {key for talk in talks for key in talk.acknowledged}
@@ -141,8 +141,8 @@ async def test_a_hanging_postgresql_is_unavailable_in_time_and_messages_are_neit
 async def test_reads_on_a_hanging_postgresql_fail_in_time_and_work_again_when_it_resumes(
     postgres_server: Postgres,
 ) -> None:
-    async with near_desk(postgres_server) as desk:
-        read = Readers(desk.database)
+    async with near_desk(postgres_server) as store:
+        read = Readers(store.database)
         assert (await outcome(read(log.epoch)))[0] == "ok"
         with postgres_server.hung():
             asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(50)))
@@ -161,8 +161,8 @@ async def read_again(read: Readers) -> None:
 
 
 async def test_readers_open_new_connections_after_postgresql_restarted(postgres_server: Postgres) -> None:
-    async with near_desk(postgres_server) as desk:
-        read = Readers(desk.database)
+    async with near_desk(postgres_server) as store:
+        read = Readers(store.database)
         assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
         await asyncio.to_thread(postgres_server.crash)
         assert (await outcome(read(log.epoch)))[0] == "unavailable"
@@ -171,18 +171,18 @@ async def test_readers_open_new_connections_after_postgresql_restarted(postgres_
 
 
 @asynccontextmanager
-async def far_desk(server: Postgres) -> AsyncIterator[tuple[Desk, Wire]]:
+async def far_desk(server: Postgres) -> AsyncIterator[tuple[Store, Wire]]:
     """Run a journal whose database is behind a network."""
     address = server.fresh()
     with wire(server.socket) as between:
-        async with desk_at(between.url(address)) as desk:
-            yield desk, between
+        async with store_at(between.url(address)) as store:
+            yield store, between
     server.drop(address)
 
 
 @three_attempts
 async def test_a_commit_whose_answer_was_lost_is_looked_up_on_another_connection(postgres_server: Postgres) -> None:
-    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+    async with far_desk(postgres_server) as (store, between), talking(store) as talks:
         for _ in range(2):
             between.lose_answers()
             await all_heard(talks)
@@ -191,7 +191,7 @@ async def test_a_commit_whose_answer_was_lost_is_looked_up_on_another_connection
 
 @three_attempts
 async def test_a_silent_connection_is_abandoned_on_both_sides(postgres_server: Postgres) -> None:
-    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+    async with far_desk(postgres_server) as (store, between), talking(store) as talks:
         for _ in range(2):
             between.fall_silent()
             await all_heard(talks)  # PostgreSQL's side also held the lobby's lock until it gave up.
@@ -200,8 +200,8 @@ async def test_a_silent_connection_is_abandoned_on_both_sides(postgres_server: P
 
 @three_attempts
 async def test_readers_abandon_silent_connections(postgres_server: Postgres) -> None:
-    async with far_desk(postgres_server) as (desk, between):
-        read = Readers(desk.database)
+    async with far_desk(postgres_server) as (store, between):
+        read = Readers(store.database)
         assert {code for code, _ in await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))} == {"ok"}
         between.fall_silent()
         asked = await asyncio.gather(*(outcome(read(log.epoch)) for _ in range(20)))
@@ -213,7 +213,7 @@ async def test_readers_abandon_silent_connections(postgres_server: Postgres) -> 
 async def test_a_slow_database_answers_unavailable_in_time_and_recovers(
     postgres_server: Postgres,
 ) -> None:
-    async with far_desk(postgres_server) as (desk, between), talking(desk) as talks:
+    async with far_desk(postgres_server) as (store, between), talking(store) as talks:
         between.delay = 2.0
         await until(lambda: all(talk.refusals for talk in talks))
         between.delay = 0.0

@@ -11,14 +11,14 @@ from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
 from hubbub.engine.batch import Batch
 from hubbub.engine.journal import DEADLINE, SWEEP_INTERVAL, Journal
-from tests.engine.conftest import Desk
+from tests.engine.conftest import Store
 
 
 @pytest.mark.parametrize("still", [True, False])
 async def test_the_journals_deadline_counts_only_time_in_which_the_loop_runs(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, still: bool
+    store: Store, monkeypatch: pytest.MonkeyPatch, still: bool
 ) -> None:
-    alice = await desk.person("alice")
+    alice = await store.person("alice")
     reached, released = threading.Event(), threading.Event()
     transact = Journal._transact
 
@@ -28,7 +28,7 @@ async def test_the_journals_deadline_counts_only_time_in_which_the_loop_runs(
         transact(self, batch)
 
     monkeypatch.setattr(Journal, "_transact", slow)
-    sent = asyncio.ensure_future(desk.journal.submit(SendMessage(room=LOBBY, key="a", body="hello"), alice))
+    sent = asyncio.ensure_future(store.journal.submit(SendMessage(room=LOBBY, key="a", body="hello"), alice))
     await asyncio.to_thread(reached.wait, 10)
     if still:
         time.sleep(2 * DEADLINE)  # noqa: ASYNC251  the stall is the fault under test

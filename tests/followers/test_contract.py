@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter
-from hubbub.domain.commands.maintenance import TrimTopic
+from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter, TrimTopic
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.followers import MAX_ATTEMPTS, Start
@@ -18,8 +17,8 @@ from tests.followers import checks
 from tests.followers.case import FollowerCase
 from tests.followers.cases import CASES
 from tests.followers.node import Node, node_at
-from tests.support.place import MovingClock
 from tests.support.waiting import eventually
+from tests.support.world import MovingClock
 
 PATIENCE = 60.0
 DAY = 86_400.0

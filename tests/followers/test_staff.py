@@ -14,16 +14,16 @@ from tests.conftest import MakeServer, Run
 from tests.followers.node import START
 from tests.followers.recording import POISON, RecordingFollower
 from tests.metrics.reading import samples
-from tests.support.place import Person, Place, place
 from tests.support.waiting import eventually, eventually_async
+from tests.support.world import Person, World, world_at
 
 PATIENCE = 60.0
 TOPIC = f"room:{LOBBY}"
 
 
 @pytest.fixture
-async def here(tmp_path: Path, folder: Path) -> AsyncIterator[Place]:
-    async with place(tmp_path / "data") as found:
+async def world(tmp_path: Path, folder: Path) -> AsyncIterator[World]:
+    async with world_at(tmp_path / "data") as found:
         found.services.followers._interval = 0.2
         await found.services.followers.add(RecordingFollower(folder))
         yield found
@@ -47,8 +47,8 @@ def received(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-async def test_staff_pauses_and_resumes_a_follower_and_sees_its_lag(here: Place, folder: Path) -> None:
-    owner = await here.program("owner", Role.OWNER)
+async def test_staff_pauses_and_resumes_a_follower_and_sees_its_lag(world: World, folder: Path) -> None:
+    owner = await world.program("owner", Role.OWNER)
     paused = await owner.post("/api/followers/recording/pause")
     assert paused.status_code == 200
     first = await say(owner, "hello", "a")
@@ -57,16 +57,16 @@ async def test_staff_pauses_and_resumes_a_follower_and_sees_its_lag(here: Place,
     assert found["entry_count"]
     assert found["oldest_at"]
     gauge = 'hubbub_follower_behind_entries{kind="recording"}'
-    await eventually(lambda: samples(here.services.metrics)[gauge] > 0, PATIENCE, "the lag is a metric")
+    await eventually(lambda: samples(world.services.metrics)[gauge] > 0, PATIENCE, "the lag is a metric")
     assert received(folder) == []
     await owner.post("/api/followers/recording/resume")
     await eventually(lambda: received(folder) == [f"{TOPIC} {first}"], PATIENCE, "the message arrives")
     handled = 'hubbub_follower_handled_total{kind="recording"}'
-    await eventually(lambda: samples(here.services.metrics)[handled] == 1, PATIENCE, "it is counted")
+    await eventually(lambda: samples(world.services.metrics)[handled] == 1, PATIENCE, "it is counted")
 
 
-async def test_staff_sees_a_failing_follower_and_resumes_it_before_its_next_attempt(here: Place, folder: Path) -> None:
-    owner = await here.program("owner", Role.OWNER)
+async def test_staff_sees_a_failing_follower_and_resumes_it_before_its_next_attempt(world: World, folder: Path) -> None:
+    owner = await world.program("owner", Role.OWNER)
     (folder / "down").touch()
     seq = await say(owner, "hello", "a")
 
@@ -76,18 +76,18 @@ async def test_staff_sees_a_failing_follower_and_resumes_it_before_its_next_atte
 
     await eventually_async(failing, PATIENCE, "the failure is visible")
     assert (await follower(owner))["last_error"] == "the receiver is down"
-    here.services.followers._runners["recording"]._next_attempt_at += 10**9  # as after many failures
+    world.services.followers._runners["recording"]._next_attempt_at += 10**9  # as after many failures
     (folder / "down").unlink()
     await owner.post("/api/followers/recording/resume")
     await eventually(lambda: received(folder) == [f"{TOPIC} {seq}"], PATIENCE, "the message arrives")
     assert (await follower(owner))["failing_since"] is None
 
 
-async def test_staff_lists_dead_letters_page_by_page_and_drops_one(here: Place) -> None:
-    owner = await here.program("owner", Role.OWNER)
+async def test_staff_lists_dead_letters_page_by_page_and_drops_one(world: World) -> None:
+    owner = await world.program("owner", Role.OWNER)
     seqs = [await say(owner, POISON, f"k{n}") for n in range(3)]
     counter = 'hubbub_follower_dead_letters_total{kind="recording"}'
-    await eventually(lambda: samples(here.services.metrics)[counter] == 3, PATIENCE, "three dead letters")
+    await eventually(lambda: samples(world.services.metrics)[counter] == 3, PATIENCE, "three dead letters")
     path = "/api/followers/recording/dead-letters"
     page = (await owner.get(path, params={"limit": 2})).json()
     assert [letter["seq"] for letter in page["dead_letters"]] == seqs[:2]
@@ -108,20 +108,20 @@ async def test_staff_lists_dead_letters_page_by_page_and_drops_one(here: Place) 
         ("DELETE", f"/recording/dead-letters/{TOPIC}/1"),
     ],
 )  # fmt: skip
-async def test_members_may_not_see_or_change_followers(here: Place, method: str, path: str) -> None:
-    alice = await here.program("alice")
+async def test_members_may_not_see_or_change_followers(world: World, method: str, path: str) -> None:
+    alice = await world.program("alice")
     body: dict[str, object] = {"json": {}} if path.endswith("replay") else {}
     assert (await alice.ask(method, f"/api/followers{path}", **body)).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/nothing/pause", "/nothing/resume", f"/recording/dead-letters/{TOPIC}/99/retry"])
-async def test_a_follower_or_dead_letter_that_does_not_exist_is_not_found(here: Place, path: str) -> None:
-    owner = await here.program("owner", Role.OWNER)
+async def test_a_follower_or_dead_letter_that_does_not_exist_is_not_found(world: World, path: str) -> None:
+    owner = await world.program("owner", Role.OWNER)
     assert (await owner.post(f"/api/followers{path}")).status_code == 404
 
 
-async def test_a_replay_above_the_head_or_outside_the_scope_is_not_found(here: Place) -> None:
-    owner = await here.program("owner", Role.OWNER)
+async def test_a_replay_above_the_head_or_outside_the_scope_is_not_found(world: World) -> None:
+    owner = await world.program("owner", Role.OWNER)
     for body in ({"topic": TOPIC, "seq": 10**6}, {"topic": "site", "seq": 0}):
         assert (await owner.post("/api/followers/recording/replay", json=body)).status_code == 404
 
@@ -174,11 +174,11 @@ def shows(run: Run, data: Path) -> None:
     assert command("pause", "No Name!", fails=True)
 
 
-async def test_a_follower_is_found_by_name_after_another(here: Place, folder: Path) -> None:
+async def test_a_follower_is_found_by_name_after_another(world: World, folder: Path) -> None:
     second = RecordingFollower(folder)
     second.name = "recording:2"
-    await here.services.followers.add(second)
-    owner = await here.program("owner", Role.OWNER)
+    await world.services.followers.add(second)
+    owner = await world.program("owner", Role.OWNER)
     page = (await owner.get("/api/followers", params={"limit": 1})).json()
     assert [each["name"] for each in page["followers"]] == ["recording"]
     assert page["more"]

@@ -13,15 +13,16 @@ from starlette.types import ASGIApp
 from hubbub.gateways.asgi.gateway import QUIET, AsgiGateway
 from hubbub.main import compose
 from tests.support.asgi_socket import Socket
-from tests.support.place import Place, place
 from tests.support.waiting import eventually
+from tests.support.world import World as InnerWorld
+from tests.support.world import world_at
 
 
 @dataclass
 class World:
     """The services, a user's token, and the gateway with its app."""
 
-    place: Place
+    inner: InnerWorld
     gateway: AsgiGateway
     app: ASGIApp
     token: str
@@ -35,12 +36,12 @@ class World:
         return socket
 
     def sample(self, name: str, **labels: str) -> float | None:
-        return self.place.services.metrics.registry.get_sample_value(name, labels)
+        return self.inner.services.metrics.registry.get_sample_value(name, labels)
 
 
 @asynccontextmanager
 async def world(folder: Path, **settings: Any) -> AsyncIterator[World]:
-    async with place(folder, **settings) as here:
+    async with world_at(folder, **settings) as here:
         gateway = AsgiGateway(here.services)
         alice = await here.program("alice")
         token = alice.client.headers["authorization"].removeprefix("Bearer ")
@@ -125,13 +126,13 @@ async def test_connection_counts_are_right_after_every_kind_of_close(tmp_path: P
         assert here.sample("hubbub_connections", state="unauthenticated") == 0
         for code, reason in (("4501", "not_authenticated"), ("1003", "protocol"), ("1000", "normal")):
             assert here.sample("hubbub_disconnects_total", code=code, reason=reason) == 1
-        assert here.place.services.hub.count == 0
+        assert here.inner.services.hub.count == 0
 
 
 async def test_a_silent_connection_is_closed_as_dead(tmp_path: Path) -> None:
     async with world(tmp_path, hello_timeout=0.5) as here:
         socket = await here.log_in()
-        here.place.clock.ahead += QUIET + 1
+        here.inner.clock.ahead += QUIET + 1
         assert await socket.hear() == {"closed": 4000}
         await socket.leave()
 
@@ -140,7 +141,7 @@ async def test_a_silent_connection_is_closed_as_dead(tmp_path: Path) -> None:
 async def test_control_a_connection_that_sends_or_receives_stays_open(tmp_path: Path, by: str) -> None:
     async with world(tmp_path, hello_timeout=0.5) as here:
         socket = await here.log_in()
-        here.place.clock.ahead += QUIET - 10
+        here.inner.clock.ahead += QUIET - 10
         before = here.gateway.connections.wheel.now
         await eventually(
             lambda: here.gateway.connections.wheel.now > before + QUIET - 20, 10, "the timer wheel has advanced"
@@ -148,9 +149,9 @@ async def test_control_a_connection_that_sends_or_receives_stays_open(tmp_path: 
         if by == "peer":
             socket.say({"type": "ping"})
         else:
-            here.place.services.fanout.broadcast(b'{"type":"pong"}')
+            here.inner.services.fanout.broadcast(b'{"type":"pong"}')
         assert await socket.hear() == {"type": "pong"}
-        here.place.clock.ahead += 20
+        here.inner.clock.ahead += 20
         before = here.gateway.connections.wheel.now
         await eventually(lambda: here.gateway.connections.wheel.now > before + 10, 10, "the timer wheel has advanced")
         socket.say({"type": "ping"})
@@ -164,7 +165,7 @@ async def test_a_socket_that_does_not_read_is_closed_and_others_receive_everythi
         stuck.reading.clear()
         line = b'{"type":"pong","filler":"%s"}' % (b"x" * 4_000)
         for _ in range(100):
-            here.place.services.fanout.broadcast(line)
+            here.inner.services.fanout.broadcast(line)
             assert (await reader.hear())["type"] == "pong"
         await stuck.ended()
         assert len(here.gateway.connections.open) == 1

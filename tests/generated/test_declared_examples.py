@@ -19,14 +19,14 @@ from tests.support.routes import ABSENT, ASKED, FORM, ROUTES, example_of, operat
 from tests.support.server import Account, Server
 
 USERS = {"actor": "alice", "member": "bob"}
-People = dict[str, Account]
+Accounts = dict[str, Account]
 numbers = itertools.count(1)
 BY_ITSELF = sorted(operations().keys() - {"log_out", *map(operation_of, ROUTES)})
 """Routes that are no command. `log_out` would end alice's session."""
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     server = Server(tmp_path_factory.mktemp("examples") / "data")
     users = asyncio.run(create_users(server, ("alice", "bob", "carol")))
     with server:
@@ -34,12 +34,12 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 
 
 @pytest.fixture
-def cast(people: People) -> Cast:
+def cast(people: Accounts) -> Cast:
     alice, bob, carol = (people[name].id for name in ("alice", "bob", "carol"))
     return Cast(alice, bob, carol, "bob", new=lambda: f"-{next(numbers)}")
 
 
-def send(people: People, step: Step) -> httpx.Response:
+def send(people: Accounts, step: Step) -> httpx.Response:
     """Send a request over REST."""
     operation = operation_of(step.request)
     assert operation is not None, f"{step.request} has no route"
@@ -48,7 +48,7 @@ def send(people: People, step: Step) -> httpx.Response:
     return account.request(method, address, **({"data" if kind == FORM else "json": body} if body is not None else {}))
 
 
-def answer(people: People, step: Step) -> Any:
+def answer(people: Accounts, step: Step) -> Any:
     found = send(people, step)
     assert found.is_success, f"{step}: {found.text}"
     return found.json()
@@ -56,7 +56,7 @@ def answer(people: People, step: Step) -> Any:
 
 @pytest.mark.parametrize("kind", ASKED)
 async def test_an_example_succeeds_over_websocket_and_a_second_time_as_declared(
-    people: People, cast: Cast, kind: str
+    people: Accounts, cast: Cast, kind: str
 ) -> None:
     url = people["alice"].server.websocket_url
     async with (
@@ -79,7 +79,7 @@ async def test_an_example_succeeds_over_websocket_and_a_second_time_as_declared(
 
 @pytest.mark.parametrize("kind", ROUTES)
 def test_an_example_succeeds_over_its_rest_route_and_a_second_time_as_declared(
-    people: People, cast: Cast, kind: str
+    people: Accounts, cast: Cast, kind: str
 ) -> None:
     step = Step("actor", kind, prepare_now(kind, cast, lambda step: answer(people, step)))
     answer(people, step)
@@ -89,7 +89,7 @@ def test_an_example_succeeds_over_its_rest_route_and_a_second_time_as_declared(
 
 @pytest.mark.parametrize("operation", BY_ITSELF)
 def test_an_example_of_a_route_that_is_no_command_succeeds_as_declared_unless_its_object_is_absent(
-    people: People, cast: Cast, operation: str
+    people: Accounts, cast: Cast, operation: str
 ) -> None:
     fields = prepare_now(operation, cast, lambda step: answer(people, step))
     found = send(people, Step("actor", operation, fields))
@@ -100,7 +100,7 @@ def test_an_example_of_a_route_that_is_no_command_succeeds_as_declared_unless_it
         assert (None if second.is_success else second.json()["error"]["code"]) == example_of(operation).again
 
 
-def test_control_a_wrong_value_in_an_example_is_detected(people: People, cast: Cast) -> None:
+def test_control_a_wrong_value_in_an_example_is_detected(people: Accounts, cast: Cast) -> None:
     fields = prepare_now("message.pin", cast, lambda step: answer(people, step))
     with pytest.raises(AssertionError, match="not_found"):
         answer(people, Step("actor", "message.pin", {**fields, "message": 10**6}))

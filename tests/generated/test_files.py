@@ -10,9 +10,10 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from scripts.contract import typescript
-from scripts.contract.__main__ import differences
+from scripts.contract import reference, typescript
+from scripts.contract.output import differences
 
+from hubbub.domain import text
 from hubbub.domain.errors import ERRORS
 from hubbub.protocol import close_codes
 from tests.generated.contract import ROOT, read
@@ -69,8 +70,8 @@ def test_every_reference_resolves(name: str) -> None:
     document = read(name)
     found = set(references(document))
     assert found
-    for reference in found:
-        assert resolve(document, reference) is not None, reference
+    for each in found:
+        assert resolve(document, each) is not None, each
     assert resolve(document, "#/nowhere") is None
 
 
@@ -116,3 +117,10 @@ def test_typescript_generation_rejects_unknown_schemas() -> None:
     assert "export type Odd" in typescript.module({"Odd": {"enum": ["a", "b"]}})
     with pytest.raises(typescript.Unknown):
         typescript.module({"Odd": {"not": {"type": "string"}}})
+
+
+def test_a_limit_that_the_page_does_not_describe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reference._limits() in (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(text, "MAX_FORGOTTEN", 7, raising=False)
+    with pytest.raises(KeyError, match="Describe MAX_FORGOTTEN"):
+        reference._limits()

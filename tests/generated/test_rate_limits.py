@@ -16,8 +16,8 @@ from hubbub.engine.limits import Limits
 from hubbub.gateways.http.app import create_app
 from tests.generated.contract import operations, responses
 from tests.generated.recorder import EXISTING, check, filled
-from tests.support.place import HOST, place
 from tests.support.routes import FORM, request_of
+from tests.support.world import HOST, world_at
 
 COUNTED = frozenset({"list_events"})
 """Its 429 is for a stream of a user with too many connections, which is no rate limit."""
@@ -34,8 +34,8 @@ class StoppedClock(Clock):
 @pytest.fixture
 async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A member's client without any remaining rate limit."""
-    async with place(tmp_path / "data") as here:
-        alice = await here.program("alice")
+    async with world_at(tmp_path / "data") as world:
+        alice = await world.program("alice")
         limits = Limits(StoppedClock(), enabled=True)
         for sending in (True, False):
             while limits.command(alice.id, sending=sending) is None:
@@ -48,7 +48,7 @@ async def exhausted(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
             with contextlib.suppress(RateLimited):
                 while True:
                     used_up()
-        app = create_app(replace(here.services, limits=limits))
+        app = create_app(replace(world.services, limits=limits))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(ADDRESS, 40_000))
         headers = {"Authorization": alice.client.headers["Authorization"]}
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}", headers=headers) as client:

@@ -6,7 +6,7 @@ import pytest
 
 from hubbub.domain.model import LOBBY
 from hubbub.domain.text import MAX_PATH, MAX_QUERY
-from tests.support.place import PASSWORD, Place
+from tests.support.world import PASSWORD, World
 
 JSON = {"Content-Type": "application/json"}
 MAX_BODY = 64 * 1024
@@ -21,36 +21,36 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("body", BROKEN, ids=lambda body: repr(body[:40]))
-async def test_a_malformed_body_is_refused_and_stores_nothing(here: Place, body: bytes) -> None:
-    alice = await here.program("alice")
+async def test_a_malformed_body_is_refused_and_stores_nothing(world: World, body: bytes) -> None:
+    alice = await world.program("alice")
     answer = await alice.post(f"/api/rooms/{LOBBY}/messages", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
     assert (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"] == []
 
 
 @pytest.mark.parametrize("path", [f"/api/rooms/{LOBBY}/messages", "/api/rooms", "/api/presence?user=1"])
-async def test_unknown_query_parameters_are_refused(here: Place, path: str) -> None:
+async def test_unknown_query_parameters_are_refused(world: World, path: str) -> None:
     """A mistyped `before` would silently return the newest page."""
-    alice = await here.program("alice")
+    alice = await world.program("alice")
     assert (await alice.get(path)).status_code == 200
     sign = "&" if "?" in path else "?"
     for query in ("limt=3", "befor=5", "Limit=3", "LIMIT", "a%00=1", "window=1"):
         answer = await alice.get(f"{path}{sign}{query}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), query
-    assert (await here.anybody().get(f"{path}{sign}limt=3")).status_code == 401
+    assert (await world.anybody().get(f"{path}{sign}limt=3")).status_code == 401
 
 
 @pytest.mark.parametrize(("size", "too_long"), [(MAX_PATH, False), (MAX_PATH + 1, True)])
-async def test_a_path_is_refused_for_its_length_beyond_its_limit_only(here: Place, size: int, too_long: bool) -> None:
-    alice = await here.program("alice")
+async def test_a_path_is_refused_for_its_length_beyond_its_limit_only(world: World, size: int, too_long: bool) -> None:
+    alice = await world.program("alice")
     answer = await alice.get("/api/rooms/".ljust(size, "x"))
     assert answer.status_code == 400
     assert (f"at most {MAX_PATH} characters" in answer.json()["error"]["message"]) is too_long
 
 
 @pytest.mark.parametrize(("size", "too_long"), [(MAX_QUERY, False), (MAX_QUERY + 1, True)])
-async def test_a_query_is_refused_for_its_length_beyond_its_limit_only(here: Place, size: int, too_long: bool) -> None:
-    alice = await here.program("alice")
+async def test_a_query_is_refused_for_its_length_beyond_its_limit_only(world: World, size: int, too_long: bool) -> None:
+    alice = await world.program("alice")
     answer = await alice.get(f"/api/rooms?{'a' * size}")
     assert answer.status_code == 400
     assert (f"at most {MAX_QUERY} bytes" in answer.json()["error"]["message"]) is too_long
@@ -63,9 +63,9 @@ async def test_a_query_is_refused_for_its_length_beyond_its_limit_only(here: Pla
         "text/json", "application/json-patch+json",
     ],
 )  # fmt: skip
-async def test_json_routes_accept_only_json_content_types(here: Place, kind: str) -> None:
+async def test_json_routes_accept_only_json_content_types(world: World, kind: str) -> None:
     """CVE-2021-32677: JSON sent as text/plain was accepted."""
-    alice = await here.program("alice")
+    alice = await world.program("alice")
     body = b'{"key":"a","body":"x"}'
     answer = await alice.post(f"/api/rooms/{LOBBY}/messages", content=body, headers={"Content-Type": kind})
     assert answer.status_code == 400
@@ -75,8 +75,8 @@ async def test_json_routes_accept_only_json_content_types(here: Place, kind: str
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_request_body_is_accepted_at_its_limit_and_refused_beyond(here: Place, declared: bool) -> None:
-    alice = await here.program("alice")
+async def test_a_request_body_is_accepted_at_its_limit_and_refused_beyond(world: World, declared: bool) -> None:
+    alice = await world.program("alice")
 
     async def send(size: int) -> int:
         body = b'{"key":"a","body":"x"' + b" " * (size - 22) + b"}"
@@ -93,8 +93,8 @@ async def test_a_request_body_is_accepted_at_its_limit_and_refused_beyond(here: 
     assert await send(MAX_BODY + 1) == 413
 
 
-async def test_a_message_is_accepted_at_its_limit_and_refused_beyond(here: Place) -> None:
-    alice = await here.program("alice")
+async def test_a_message_is_accepted_at_its_limit_and_refused_beyond(world: World) -> None:
+    alice = await world.program("alice")
     for body, status in [
         ("x" * 8_000, 201),
         ("x" * 8_001, 413),
@@ -108,9 +108,9 @@ async def test_a_message_is_accepted_at_its_limit_and_refused_beyond(here: Place
         assert sent.status_code == status
 
 
-async def test_an_error_names_the_field_and_does_not_echo_the_input(here: Place) -> None:
+async def test_an_error_names_the_field_and_does_not_echo_the_input(world: World) -> None:
     marker = "S3CRET-marker"
-    alice = await here.program("alice")
+    alice = await world.program("alice")
     for method, path, body in [
         ("POST", "/api/login", {"username": 5, "password": marker}),
         ("POST", "/api/login", {"username": {"x": marker}, "password": marker}),
@@ -139,8 +139,8 @@ async def test_an_error_names_the_field_and_does_not_echo_the_input(here: Place)
         "/api/topics/room:1/events?after=0&epoch=" + "x" * 257,
     ],
 )  # fmt: skip
-async def test_numbers_and_names_out_of_bounds_are_a_bad_request(here: Place, path: str) -> None:
-    alice = await here.program("alice")
+async def test_numbers_and_names_out_of_bounds_are_a_bad_request(world: World, path: str) -> None:
+    alice = await world.program("alice")
     answer = await alice.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
 
@@ -153,8 +153,8 @@ async def test_numbers_and_names_out_of_bounds_are_a_bad_request(here: Place, pa
         b"username=alice&password=x&grant_type=client_credentials", b"=&=&=", b"username=alice&password=%ED%A0%80",
     ],
 )  # fmt: skip
-async def test_a_malformed_form_is_a_bad_request(here: Place, form: bytes) -> None:
+async def test_a_malformed_form_is_a_bad_request(world: World, form: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert (await here.anybody().post("/token", content=form, headers=headers)).status_code == 400
-    multipart = await here.anybody().post("/token", files={"username": b"alice"})
+    assert (await world.anybody().post("/token", content=form, headers=headers)).status_code == 400
+    multipart = await world.anybody().post("/token", files={"username": b"alice"})
     assert multipart.status_code == 400

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from hubbub.domain.model import LOBBY
-from tests.support.place import Person, Place, place
+from tests.support.world import Person, World, world_at
 
 
 @pytest.fixture
-async def limited(tmp_path: Path) -> AsyncIterator[Place]:
-    async with place(tmp_path / "data", rate_limits=True) as found:
+async def limited(tmp_path: Path) -> AsyncIterator[World]:
+    async with world_at(tmp_path / "data", rate_limits=True) as found:
         yield found
 
 
@@ -26,7 +26,7 @@ async def attempt(person: Person, name: str, **headers: str) -> int:
     return answer.status_code
 
 
-async def test_an_account_takes_five_log_in_attempts_a_minute_and_is_never_locked(limited: Place) -> None:
+async def test_an_account_takes_five_log_in_attempts_a_minute_and_is_never_locked(limited: World) -> None:
     codes = [await attempt(limited.anybody(f"198.51.100.{n}"), "alice") for n in range(6)]
     assert codes == [401] * 5 + [429]
     assert await attempt(limited.anybody("198.51.100.99"), "ALICE") == 429
@@ -34,7 +34,7 @@ async def test_an_account_takes_five_log_in_attempts_a_minute_and_is_never_locke
     assert await attempt(limited.anybody("198.51.100.99"), "alice") == 401
 
 
-async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_say(limited: Place) -> None:
+async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_say(limited: World) -> None:
     person = limited.anybody()
     codes = []
     for n in range(30):
@@ -46,8 +46,8 @@ async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_sa
 
 async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_is_limited(tmp_path: Path) -> None:
     proxies = (ip_network("10.0.0.0/8"),)
-    async with place(tmp_path / "data", rate_limits=True, trusted_proxies=proxies) as here:
-        proxy = here.anybody("10.0.0.1")
+    async with world_at(tmp_path / "data", rate_limits=True, trusted_proxies=proxies) as world:
+        proxy = world.anybody("10.0.0.1")
         for n in range(20):
             hops = {"X-Forwarded-For": f"203.0.113.{n}, 198.51.100.1, 10.0.0.2"}
             assert await attempt(proxy, f"user{n}", **hops) == 401
@@ -55,7 +55,7 @@ async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_is_limited(tmp_p
         assert await attempt(proxy, "more", **{"X-Forwarded-For": "198.51.100.2"}) == 401
 
 
-async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_nothing(limited: Place) -> None:
+async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_nothing(limited: World) -> None:
     person = limited.anybody()
     body = {"password": "a fine long password"}
     codes = []
@@ -64,7 +64,7 @@ async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_not
     assert codes == [201, 409, 409, 201, 201, 201, 201, 429]
 
 
-async def test_sends_and_other_commands_have_separate_buckets(limited: Place) -> None:
+async def test_sends_and_other_commands_have_separate_buckets(limited: World) -> None:
     alice = await limited.program("alice")
     codes = []
     for n in range(30):
@@ -77,6 +77,6 @@ async def test_sends_and_other_commands_have_separate_buckets(limited: Place) ->
         assert (await alice.get(f"/api/topics/room:{LOBBY}/events?after=0")).status_code == 200
 
 
-async def test_disabled_rate_limits_refuse_nothing(here: Place) -> None:
-    person = here.anybody()
+async def test_disabled_rate_limits_refuse_nothing(world: World) -> None:
+    person = world.anybody()
     assert [await attempt(person, "alice") for _ in range(30)] == [401] * 30

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from hubbub.domain.model import LOBBY
 from hubbub.gateways.http.app import Application
 from hubbub.gateways.http.messages import Window
-from tests.support.place import place
+from tests.support.world import world_at
 
 ASKERS = 6
 SLOWNESS = 0.2
@@ -36,9 +36,9 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def statuses(data: Path, documents: int, histories: int) -> list[int]:
     """Return the statuses of simultaneous requests, the first ones in this process."""
-    async with place(data) as here:
-        alice, anybody = await here.program("alice"), here.anybody()
-        here.app.openapi_schema = None  # The fixture may have built it to check answers against.
+    async with world_at(data) as world:
+        alice, anybody = await world.program("alice"), world.anybody()
+        world.app.openapi_schema = None  # The fixture may have built it to check answers against.
         v2.get_cached_model_fields.cache_clear()
         first = [anybody.get("/openapi.json") for _ in range(documents)]
         then = [alice.get(f"/api/rooms/{LOBBY}/messages", params={"limit": 1}) for _ in range(histories)]

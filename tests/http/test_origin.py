@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from hubbub.domain.model import LOBBY
-from tests.support.place import ORIGIN, Place, place
+from tests.support.world import ORIGIN, World, world_at
 
 SAFE = {"GET", "HEAD"}
 FOREIGN = [
@@ -41,10 +41,10 @@ OURS = [
 OPEN_TO_ALL = {"/api/users", "/api/login", "/token", "/token/refresh", "/api/reset", "/api/invites/check"}
 
 
-def unsafe_routes(here: Place) -> list[tuple[str, str]]:
+def unsafe_routes(world: World) -> list[tuple[str, str]]:
     """Return every route that changes something and needs a logged-in user."""
     found = []
-    for context in iter_route_contexts(here.app.routes):
+    for context in iter_route_contexts(world.app.routes):
         route, path = context.original_route, context.path
         if not isinstance(route, APIRoute) or path is None or path in OPEN_TO_ALL:
             continue
@@ -57,11 +57,11 @@ def unsafe_routes(here: Place) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
-async def test_no_unsafe_route_accepts_a_cookie_from_another_origin(here: Place, kind: str) -> None:
-    await here.create("alice")
-    alice = await here.browser("alice")
+async def test_no_unsafe_route_accepts_a_cookie_from_another_origin(world: World, kind: str) -> None:
+    await world.create("alice")
+    alice = await world.browser("alice")
     del alice.client.headers["Origin"]
-    routes = unsafe_routes(here)
+    routes = unsafe_routes(world)
     assert len(routes) >= 12
     for method, path in routes:
         for headers in FOREIGN:
@@ -71,47 +71,47 @@ async def test_no_unsafe_route_accepts_a_cookie_from_another_origin(here: Place,
 
 
 @pytest.mark.parametrize("headers", OURS)
-async def test_the_sites_own_pages_may_use_the_cookie(here: Place, headers: dict[str, str]) -> None:
-    await here.create("alice")
-    alice = await here.browser("alice")
+async def test_the_sites_own_pages_may_use_the_cookie(world: World, headers: dict[str, str]) -> None:
+    await world.create("alice")
+    alice = await world.browser("alice")
     del alice.client.headers["Origin"]
     assert (await alice.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 200
 
 
-async def test_a_bearer_token_needs_no_origin(here: Place) -> None:
-    alice = await here.program("alice")
+async def test_a_bearer_token_needs_no_origin(world: World) -> None:
+    alice = await world.program("alice")
     answer = await alice.post(f"/api/rooms/{LOBBY}/join", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 200
 
 
-async def test_reading_with_a_cookie_needs_no_origin(here: Place) -> None:
-    await here.create("alice")
-    alice = await here.browser("alice")
+async def test_reading_with_a_cookie_needs_no_origin(world: World) -> None:
+    await world.create("alice")
+    alice = await world.browser("alice")
     del alice.client.headers["Origin"]
     assert (await alice.get("/api/rooms")).status_code == 200
 
 
-async def test_a_rebound_host_name_is_not_the_sites_own(here: Place) -> None:
+async def test_a_rebound_host_name_is_not_the_sites_own(world: World) -> None:
     """DNS rebinding: origin and Host agree, and neither is the site's."""
-    await here.create("alice")
-    alice = await here.browser("alice")
+    await world.create("alice")
+    alice = await world.browser("alice")
     value = alice.client.cookies["hubbub_session"]
-    eve = here.anybody(host="evil.example:8000")
+    eve = world.anybody(host="evil.example:8000")
     headers = {"Origin": "http://evil.example:8000", "Cookie": f"hubbub_session={value}"}
     assert (await eve.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 403
 
 
 async def test_with_a_public_url_only_that_origin_is_the_sites_own(tmp_path: Path) -> None:
-    async with place(tmp_path / "data", public_url="http://chat.example.org") as here:
-        await here.create("alice")
-        alice = await here.browser("alice")
+    async with world_at(tmp_path / "data", public_url="http://chat.example.org") as world:
+        await world.create("alice")
+        alice = await world.browser("alice")
         for origin, status in (("http://chat.example.org", 200), (ORIGIN, 403)):
             answer = await alice.post(f"/api/rooms/{LOBBY}/join", headers={"Origin": origin})
             assert answer.status_code == status
 
 
-async def test_no_answer_allows_other_origins_to_read_it(here: Place) -> None:
-    answer = await here.anybody().get("/api/site", headers={"Origin": "http://evil.example"})
+async def test_no_answer_allows_other_origins_to_read_it(world: World) -> None:
+    answer = await world.anybody().get("/api/site", headers={"Origin": "http://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    assert (await here.anybody().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405
+    assert (await world.anybody().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405

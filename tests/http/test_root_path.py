@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from hubbub.domain.model import LOBBY, Role
 from hubbub.settings import OWN_PATHS
-from tests.support.place import PASSWORD, Place, place
+from tests.support.world import PASSWORD, World, world_at
 
 ORIGIN = "https://example.org"
 PUBLIC = f"{ORIGIN}/our/chat"
@@ -23,9 +23,9 @@ HTML = {"Accept": "text/html"}
 
 
 @asynccontextmanager
-async def reached(here: Place, way: str) -> AsyncIterator[httpx.AsyncClient]:
+async def reached(world: World, way: str) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client whose paths start below the root path, in one of three ways."""
-    app = Starlette(routes=[Mount("/our/chat", app=here.app)]) if way == "mounted" else here.app
+    app = Starlette(routes=[Mount("/our/chat", app=world.app)]) if way == "mounted" else world.app
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("198.51.100.7", 40_000))
     base = "https://example.org" + ("" if way == "stripped" else "/our/chat")
     async with httpx.AsyncClient(transport=transport, base_url=base, trust_env=False) as client:
@@ -34,9 +34,9 @@ async def reached(here: Place, way: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(params=["stripped", "handed on", "mounted"])
 async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with place(tmp_path / "data", public_url=PUBLIC) as here:
-        await here.create("owner", Role.OWNER)
-        async with reached(here, request.param) as found:
+    async with world_at(tmp_path / "data", public_url=PUBLIC) as world:
+        await world.create("owner", Role.OWNER)
+        async with reached(world, request.param) as found:
             yield found
 
 
@@ -76,8 +76,8 @@ async def test_pages_refer_to_their_files_relatively(client: httpx.AsyncClient) 
 
 
 async def test_the_root_path_without_its_slash_redirects_to_the_page(tmp_path: Path) -> None:
-    async with place(tmp_path / "data", public_url=PUBLIC) as here:
-        asked = here.anybody()
+    async with world_at(tmp_path / "data", public_url=PUBLIC) as world:
+        asked = world.anybody()
         for method in ("GET", "HEAD"):
             answer = await asked.ask(method, "/our/chat?x=1", headers=HTML)
             assert answer.status_code == 307
@@ -90,9 +90,9 @@ async def test_the_root_path_without_its_slash_redirects_to_the_page(tmp_path: P
 
 
 async def test_links_of_an_app_mounted_without_a_public_url_contain_the_root_path(tmp_path: Path) -> None:
-    async with place(tmp_path / "data") as here:
-        owner = await here.program("owner", Role.OWNER)
-        app = Starlette(routes=[Mount("/chat", app=here.app)])
+    async with world_at(tmp_path / "data") as world:
+        owner = await world.program("owner", Role.OWNER)
+        app = Starlette(routes=[Mount("/chat", app=world.app)])
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 40_000))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", trust_env=False) as client:
             client.headers["Authorization"] = owner.client.headers["Authorization"]
@@ -102,8 +102,8 @@ async def test_links_of_an_app_mounted_without_a_public_url_contain_the_root_pat
             assert "servers" not in (await owner.get("/openapi.json")).json()
 
 
-async def test_the_list_of_paths_a_root_path_may_not_equal_is_complete(here: Place) -> None:
-    paths = [c.path or "" for c in iter_route_contexts(here.app.routes) if isinstance(c.original_route, APIRoute)]
+async def test_the_list_of_paths_a_root_path_may_not_equal_is_complete(world: World) -> None:
+    paths = [c.path or "" for c in iter_route_contexts(world.app.routes) if isinstance(c.original_route, APIRoute)]
     assert {path.split("/")[1] for path in paths} - {""} | {"ws"} == OWN_PATHS
 
 
@@ -121,9 +121,9 @@ async def test_the_list_of_paths_a_root_path_may_not_equal_is_complete(here: Pla
 async def test_only_a_trusted_proxy_decides_whether_the_request_was_https(
     tmp_path: Path, trusted: str, told: str, secure: bool
 ) -> None:
-    async with place(tmp_path / "data", trusted_proxies=trusted) as here:
-        await here.create("alice")
-        person = here.anybody(address="198.51.100.7")
+    async with world_at(tmp_path / "data", trusted_proxies=trusted) as world:
+        await world.create("alice")
+        person = world.anybody(address="198.51.100.7")
         login = {"username": "alice", "password": PASSWORD}
         answer = await person.post("/api/login", json=login, headers={"X-Forwarded-Proto": told})
         assert answer.headers["set-cookie"].startswith("__Host-" if secure else "hubbub_session=")

@@ -9,7 +9,7 @@ from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.features import sessions
 from hubbub.protocol.tokens import secret_hash
-from tests.support.place import PASSWORD, SAME_ORIGIN, Place, place
+from tests.support.world import PASSWORD, SAME_ORIGIN, World, world_at
 
 DAY = 86_400
 CLOSED_TO_STRANGERS = [
@@ -20,9 +20,9 @@ CLOSED_TO_STRANGERS = [
 ]  # fmt: skip
 
 
-async def test_the_token_route_answers_as_in_the_fastapi_tutorial(here: Place) -> None:
-    await here.create("alice")
-    anybody = here.anybody()
+async def test_the_token_route_answers_as_in_the_fastapi_tutorial(world: World) -> None:
+    await world.create("alice")
+    anybody = world.anybody()
     for extra in ({}, {"grant_type": "password", "scope": "", "client_id": "x", "client_secret": "y"}):
         answer = await anybody.post("/token", data={"username": "alice", "password": PASSWORD, **extra})
         assert answer.status_code == 200
@@ -35,8 +35,8 @@ async def test_the_token_route_answers_as_in_the_fastapi_tutorial(here: Place) -
     assert refused.json()["detail"] == refused.json()["error"]["message"]
 
 
-async def test_the_own_profile_greets_the_user(here: Place) -> None:
-    alice = await here.program("alice", Role.OWNER)
+async def test_the_own_profile_greets_the_user(world: World) -> None:
+    alice = await world.program("alice", Role.OWNER)
     found = (await alice.get("/users/me")).json()
     assert (found["id"], found["name"], found["username"], found["role"]) == (alice.id, "alice", "alice", "owner")
     assert "alice" in found["message"]
@@ -44,27 +44,27 @@ async def test_the_own_profile_greets_the_user(here: Place) -> None:
 
 @pytest.mark.parametrize("route", ["/api/login", "/token"])
 async def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same_answer(
-    here: Place, route: str
+    world: World, route: str
 ) -> None:
-    await here.create("alice")
-    user = await here.create("carol")
-    await here.services.journal.submit(SetDisabled(user=user, disabled=True), SYSTEM)
+    await world.create("alice")
+    user = await world.create("carol")
+    await world.services.journal.submit(SetDisabled(user=user, disabled=True), SYSTEM)
     answers = []
     for name, password in [
         ("alice", "wrong"), ("nobody-here", "wrong"), ("carol", PASSWORD), ("alice", "x" * 5_000), ("no name #", "x"),
         ("", ""),
     ]:  # fmt: skip
         body = {"username": name, "password": password}
-        anybody = here.anybody()
+        anybody = world.anybody()
         answer = await anybody.post(route, json=body) if route == "/api/login" else await anybody.post(route, data=body)
         answers.append((answer.status_code, answer.content))
     assert len(set(answers)) == 1
     assert answers[0][0] == 401
 
 
-async def test_the_session_cookie_is_not_readable_by_scripts(here: Place) -> None:
-    await here.create("alice")
-    answer = await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+async def test_the_session_cookie_is_not_readable_by_scripts(world: World) -> None:
+    await world.create("alice")
+    answer = await world.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("hubbub_session=")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
@@ -72,9 +72,9 @@ async def test_the_session_cookie_is_not_readable_by_scripts(here: Place) -> Non
 
 
 async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> None:
-    async with place(tmp_path / "data", public_url="https://chat.example.org") as here:
-        await here.create("alice")
-        answer = await here.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+    async with world_at(tmp_path / "data", public_url="https://chat.example.org") as world:
+        await world.create("alice")
+        answer = await world.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-hubbub_session=")
         assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
@@ -82,22 +82,22 @@ async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> Non
         assert "max-age=31536000" in answer.headers["strict-transport-security"]
         value = cookie.split(";")[0].partition("=")[2]
         for name, status in (("__Host-hubbub_session", 200), ("hubbub_session", 401)):
-            found = await here.anybody().get("/users/me", headers={"Cookie": f"{name}={value}"})
+            found = await world.anybody().get("/users/me", headers={"Cookie": f"{name}={value}"})
             assert found.status_code == status
 
 
-async def test_each_log_in_opens_a_session_of_its_own(here: Place) -> None:
-    await here.create("alice")
-    first, second = await here.browser("alice"), await here.browser("alice")
+async def test_each_log_in_opens_a_session_of_its_own(world: World) -> None:
+    await world.create("alice")
+    first, second = await world.browser("alice"), await world.browser("alice")
     assert first.client.cookies["hubbub_session"] != second.client.cookies["hubbub_session"]
     assert len((await first.get("/api/sessions")).json()["sessions"]) == 2
 
 
 @pytest.mark.parametrize("kind", ["browser", "token"])
-async def test_a_credential_is_refused_everywhere_after_log_out(here: Place, kind: str) -> None:
-    await here.create("alice")
-    alice = await (here.browser if kind == "browser" else here.token)("alice")
-    stolen = here.anybody()
+async def test_a_credential_is_refused_everywhere_after_log_out(world: World, kind: str) -> None:
+    await world.create("alice")
+    alice = await (world.browser if kind == "browser" else world.token)("alice")
+    stolen = world.anybody()
     stolen.client.headers.update(SAME_ORIGIN)
     if kind == "token":
         stolen.client.headers["Authorization"] = alice.client.headers["Authorization"]
@@ -110,8 +110,8 @@ async def test_a_credential_is_refused_everywhere_after_log_out(here: Place, kin
         assert (await stolen.post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
 
 
-async def test_a_revoked_session_is_refused_and_other_sessions_are_notified(here: Place) -> None:
-    alice, other = await here.program("alice"), await here.token("alice")
+async def test_a_revoked_session_is_refused_and_other_sessions_are_notified(world: World) -> None:
+    alice, other = await world.program("alice"), await world.token("alice")
     sessions = (await alice.get("/api/sessions")).json()["sessions"]
     victim = next(session["id"] for session in sessions if not session["current"])
     assert (await alice.ask("DELETE", f"/api/sessions/{victim}")).status_code == 204
@@ -121,45 +121,45 @@ async def test_a_revoked_session_is_refused_and_other_sessions_are_notified(here
     assert (events[-1]["type"], events[-1]["session"]) == ("session.closed", victim)
 
 
-async def test_users_cannot_end_sessions_of_others(here: Place) -> None:
-    alice, bob = await here.program("alice"), await here.program("bob")
+async def test_users_cannot_end_sessions_of_others(world: World) -> None:
+    alice, bob = await world.program("alice"), await world.program("bob")
     session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
     assert (await bob.ask("DELETE", f"/api/sessions/{session}")).status_code == 404
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_an_idle_session_ends_after_two_weeks_and_any_session_after_ninety_days(here: Place) -> None:
-    await here.create("alice")
-    idle, busy = await here.browser("alice"), await here.browser("alice")
+async def test_an_idle_session_ends_after_two_weeks_and_any_session_after_ninety_days(world: World) -> None:
+    await world.create("alice")
+    idle, busy = await world.browser("alice"), await world.browser("alice")
     for day in range(10, 90, 10):
-        here.clock.ahead = day * DAY
+        world.clock.ahead = day * DAY
         assert (await busy.get("/users/me")).status_code == 200
         await busy.get("/users/me")  # By now the last use is written: there is one writer, in order.
-        await here.services.journal.submit(SetDisabled(user=busy.id, disabled=False), SYSTEM)
+        await world.services.journal.submit(SetDisabled(user=busy.id, disabled=False), SYSTEM)
     assert (await idle.get("/users/me")).status_code == 401
-    here.clock.ahead = 90 * DAY + 1
+    world.clock.ahead = 90 * DAY + 1
     assert (await busy.get("/users/me")).status_code == 401
 
 
-async def test_a_disabled_user_is_refused_everywhere(here: Place) -> None:
-    alice = await here.program("alice")
-    browser = await here.browser("alice")
-    await here.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
+async def test_a_disabled_user_is_refused_everywhere(world: World) -> None:
+    alice = await world.program("alice")
+    browser = await world.browser("alice")
+    await world.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
     for person in (alice, browser):
         assert (await person.get("/users/me")).status_code == 401
         assert (await person.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "x"})).status_code == 401
-    assert (await here.anybody().post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
+    assert (await world.anybody().post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
     form = {"username": "alice", "password": PASSWORD}
-    assert (await here.anybody().post("/token", data=form)).status_code == 401
-    assert (await here.anybody().post("/api/login", json=form)).status_code == 401
-    await here.services.journal.submit(SetDisabled(user=alice.id, disabled=False), SYSTEM)
+    assert (await world.anybody().post("/token", data=form)).status_code == 401
+    assert (await world.anybody().post("/api/login", json=form)).status_code == 401
+    await world.services.journal.submit(SetDisabled(user=alice.id, disabled=False), SYSTEM)
     assert (await alice.get("/users/me")).status_code == 401
-    assert (await here.anybody().post("/token", data=form)).status_code == 200
+    assert (await world.anybody().post("/token", data=form)).status_code == 200
 
 
-async def test_a_session_is_listed_with_its_client_and_without_secrets(here: Place) -> None:
-    await here.create("alice")
-    alice = here.anybody()
+async def test_a_session_is_listed_with_its_client_and_without_secrets(world: World) -> None:
+    await world.create("alice")
+    alice = world.anybody()
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
     alice.client.headers["User-Agent"] = agent
     await alice.post("/api/login", json={"username": "alice", "password": PASSWORD})
@@ -180,35 +180,37 @@ async def test_a_session_is_listed_with_its_client_and_without_secrets(here: Pla
         {"Cookie": "hubbub_session=1-"}, {"Cookie": "hubbub_session=" + "0" * 64}, {"Cookie": "=;;;=hubbub_session"},
     ],
 )  # fmt: skip
-async def test_a_malformed_credential_is_refused(here: Place, headers: dict[str, str]) -> None:
-    await here.create("alice")
+async def test_a_malformed_credential_is_refused(world: World, headers: dict[str, str]) -> None:
+    await world.create("alice")
     for method, path in CLOSED_TO_STRANGERS:
-        assert (await here.anybody().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
+        assert (await world.anybody().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
 
 
-async def test_a_stored_session_id_or_hash_is_not_a_credential(here: Place) -> None:
+async def test_a_stored_session_id_or_hash_is_not_a_credential(world: World) -> None:
     """Neither a session's id nor the hash of its cookie is a credential.
 
     The database looks up both.
     """
-    await here.create("alice")
-    alice = await here.browser("alice")
+    await world.create("alice")
+    alice = await world.browser("alice")
     session = (await alice.get("/api/sessions")).json()["sessions"][0]["id"]
     stored = secret_hash(alice.client.cookies["hubbub_session"])
     for value in (session, stored):
-        assert (await here.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})).status_code == 401
-    token = here.services.tokens.access(alice.id, session, here.clock.now())
+        assert (
+            await world.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})
+        ).status_code == 401
+    token = world.services.tokens.access(alice.id, session, world.clock.now())
     # The server never issues a token for a browser's session; one that is signed anyway is refused.
-    assert (await here.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+    assert (await world.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 
-async def test_admins_can_disable_members_only_and_no_user_can_disable_themselves(here: Place) -> None:
-    owner = await here.create("owner1", Role.OWNER)
-    admin, other = await here.create("a1", Role.ADMIN), await here.create("a2", Role.ADMIN)
-    member = await here.create("m1")
+async def test_admins_can_disable_members_only_and_no_user_can_disable_themselves(world: World) -> None:
+    owner = await world.create("owner1", Role.OWNER)
+    admin, other = await world.create("a1", Role.ADMIN), await world.create("a2", Role.ADMIN)
+    member = await world.create("m1")
 
     async def lock(actor: Actor, user: int) -> None:
-        await here.services.journal.submit(SetDisabled(user=user, disabled=True), actor)
+        await world.services.journal.submit(SetDisabled(user=user, disabled=True), actor)
 
     boss = Actor(admin, "a1", Role.ADMIN)
     for actor, user in [
@@ -221,11 +223,11 @@ async def test_admins_can_disable_members_only_and_no_user_can_disable_themselve
     await lock(Actor(owner, "owner1", Role.OWNER), other)
 
 
-async def test_a_new_session_over_the_limit_ends_the_oldest_one(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_session_over_the_limit_ends_the_oldest_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 3)
-    alice = await here.program("alice")
+    alice = await world.program("alice")
     for seconds in range(1, 4):
-        here.clock.ahead = seconds
-        latest = await here.token("alice")
+        world.clock.ahead = seconds
+        latest = await world.token("alice")
     assert (await alice.get("/users/me")).status_code == 401
     assert len((await latest.get("/api/sessions")).json()["sessions"]) == 3

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from hubbub.domain.errors import ERRORS, HubbubError
 from hubbub.domain.model import LOBBY, Role
 from hubbub.gateways.http import errors, web
-from tests.support.place import PASSWORD, Place, place
+from tests.support.world import PASSWORD, World, world_at
 
 PUBLIC = {
     "/", "/setup", "/invite", "/reset", "/sw.js", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css",
@@ -19,19 +19,19 @@ PUBLIC = {
 }  # fmt: skip
 
 
-def routes(here: Place) -> list[tuple[str, str]]:
+def routes(world: World) -> list[tuple[str, str]]:
     return [
         (method, context.path or "")
-        for context in iter_route_contexts(here.app.routes)
+        for context in iter_route_contexts(world.app.routes)
         if isinstance(context.original_route, APIRoute)
         for method in context.original_route.methods or ()
     ]
 
 
-async def test_only_listed_routes_answer_without_a_credential(here: Place) -> None:
-    for method, path in routes(here):
+async def test_only_listed_routes_answer_without_a_credential(world: World) -> None:
+    for method, path in routes(world):
         filled = re.sub(r"\{[^}]+\}", "1", path.replace("{topic}", "site"))
-        answer = await here.anybody().ask(method, filled, json={})
+        answer = await world.anybody().ask(method, filled, json={})
         public = path in PUBLIC or (method, path) == ("POST", "/api/users")
         assert public or answer.status_code == 401, f"{method} {path} → {answer.status_code}"
 
@@ -42,8 +42,8 @@ def test_every_error_code_has_a_status_and_every_status_a_meaning() -> None:
     assert all(issubclass(error, HubbubError) for error in ERRORS)
 
 
-async def test_unknown_addresses_and_wrong_methods_are_answered_with_the_usual_error(here: Place) -> None:
-    anybody = here.anybody()
+async def test_unknown_addresses_and_wrong_methods_are_answered_with_the_usual_error(world: World) -> None:
+    anybody = world.anybody()
     for method, path, status, code in [
         ("GET", "/nowhere", 404, "not_found"), ("POST", "/nowhere", 404, "not_found"),
         ("PUT", "/api/login", 405, "bad_request"), ("GET", "/api/rooms/", 404, "not_found"),
@@ -53,24 +53,24 @@ async def test_unknown_addresses_and_wrong_methods_are_answered_with_the_usual_e
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-async def test_a_wrong_method_is_answered_with_all_allowed_ones(here: Place) -> None:
+async def test_a_wrong_method_is_answered_with_all_allowed_ones(world: World) -> None:
     for path, allowed in [
         ("/api/rooms", "GET, POST"), ("/api/rooms/1/messages", "GET, POST"), ("/api/invites/check", "POST"),
         ("/api/invites/other", "DELETE"), ("/health", "GET, HEAD"), ("/api/login", "POST"),
     ]:  # fmt: skip
-        answer = await here.anybody().ask("PUT", path)
+        answer = await world.anybody().ask("PUT", path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 async def test_a_bug_is_logged_under_an_id_and_reveals_nothing_to_the_client(
-    here: Place, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> bytes:
         raise RuntimeError("the inner secret")
 
-    monkeypatch.setattr(type(here.services.metrics), "render", broken)
+    monkeypatch.setattr(type(world.services.metrics), "render", broken)
     with capture_logs() as lines:
-        answer = await here.anybody(address="127.0.0.1").get("/metrics?token=secret")
+        answer = await world.anybody(address="127.0.0.1").get("/metrics?token=secret")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in answer.text
     (line,) = lines
@@ -78,8 +78,8 @@ async def test_a_bug_is_logged_under_an_id_and_reveals_nothing_to_the_client(
     assert (line["event"], line["path"]) == ("request_failed", "/metrics")
 
 
-async def test_every_answer_carries_the_security_headers(here: Place) -> None:
-    alice = await here.program("alice")
+async def test_every_answer_carries_the_security_headers(world: World) -> None:
+    alice = await world.program("alice")
     for path in ("/users/me", "/api/site", "/", "/docs", "/nowhere", "/api/rooms/x", "/openapi.json"):
         headers = (await alice.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -92,8 +92,8 @@ async def test_every_answer_carries_the_security_headers(here: Place) -> None:
     assert (await alice.get("/users/me")).headers["cache-control"] == "no-store"
 
 
-async def test_the_front_page_is_html_only_for_clients_that_accept_html(here: Place) -> None:
-    anybody = here.anybody()
+async def test_the_front_page_is_html_only_for_clients_that_accept_html(world: World) -> None:
+    anybody = world.anybody()
     for accept, is_html in [
         ("text/html,application/xhtml+xml,*/*;q=0.8", True), ("*/*", False), ("application/json", False), ("", False),
         ("text/*", False), ("text/html;q=0, */*", False), ("TEXT/HTML; q=0.5", True),
@@ -119,8 +119,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path, built: Path) -> None:
-    async with place(tmp_path / "data") as here:
-        browser = here.anybody()
+    async with world_at(tmp_path / "data") as world:
+        browser = world.anybody()
         browser.client.headers["Accept"] = "text/html"
         for path in ("/", "/setup", "/invite", "/reset"):
             answer = await browser.get(path)
@@ -144,9 +144,9 @@ async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path
 
 
 async def test_an_unknown_host_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:
-    async with place(tmp_path / "data") as here:
+    async with world_at(tmp_path / "data") as world:
         for host in ("evil.example", "127.0.0.1; script-src *", "evil.example:8000"):
-            answer = await here.anybody().get("/", headers={"Host": host, "Accept": "text/html"})
+            answer = await world.anybody().get("/", headers={"Host": host, "Accept": "text/html"})
             assert "connect-src 'self';" in answer.headers["content-security-policy"]
             assert "evil" not in answer.headers["content-security-policy"]
 
@@ -155,15 +155,15 @@ async def test_without_a_built_client_the_page_says_how_to_build_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web.create_router, "__defaults__", (tmp_path / "nothing",))
-    async with place(tmp_path / "data") as here:
-        answer = await here.anybody().get("/", headers={"Accept": "text/html"})
+    async with world_at(tmp_path / "data") as world:
+        answer = await world.anybody().get("/", headers={"Accept": "text/html"})
         assert (answer.status_code, answer.headers["content-type"]) == (503, "text/plain; charset=utf-8")
         assert "make setup" in answer.text
-        assert (await here.anybody().get("/")).status_code == 200
+        assert (await world.anybody().get("/")).status_code == 200
 
 
-async def test_the_api_docs_load_nothing_external_and_nothing_inline(here: Place) -> None:
-    anybody = here.anybody()
+async def test_the_api_docs_load_nothing_external_and_nothing_inline(world: World) -> None:
+    anybody = world.anybody()
     page = (await anybody.get("/docs")).text
     assert "://" not in page
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
@@ -173,8 +173,8 @@ async def test_the_api_docs_load_nothing_external_and_nothing_inline(here: Place
     assert not re.search(r"<script>|<style>| on[a-z]+=| style=", page)
 
 
-async def test_openapi_documents_every_route_with_its_errors(here: Place) -> None:
-    document = (await here.anybody().get("/openapi.json")).json()
+async def test_openapi_documents_every_route_with_its_errors(world: World) -> None:
+    document = (await world.anybody().get("/openapi.json")).json()
     assert {"/token", "/users/me", "/health", "/api/rooms/{room}/messages"} <= document["paths"].keys()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -186,26 +186,26 @@ async def test_openapi_documents_every_route_with_its_errors(here: Place) -> Non
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.3.2.1"])
-async def test_metrics_are_readable_from_the_same_machine_without_a_proxy(here: Place, address: str) -> None:
-    assert (await here.anybody(address=address).get("/metrics")).status_code == 200
+async def test_metrics_are_readable_from_the_same_machine_without_a_proxy(world: World, address: str) -> None:
+    assert (await world.anybody(address=address).get("/metrics")).status_code == 200
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"):
-        handed_on = await here.anybody(address=address).get("/metrics", headers={name: "198.51.100.1"})
+        handed_on = await world.anybody(address=address).get("/metrics", headers={name: "198.51.100.1"})
         assert handed_on.status_code == 401
 
 
 async def test_metrics_are_readable_by_admins_and_with_the_metrics_token(tmp_path: Path) -> None:
-    async with place(tmp_path / "data", metrics_token="a token of some length") as here:
-        anybody = here.anybody()
+    async with world_at(tmp_path / "data", metrics_token="a token of some length") as world:
+        anybody = world.anybody()
         for token, status in (("a token of some length", 200), ("another token of length", 401)):
             answer = await anybody.get("/metrics", headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == status
-        assert (await (await here.program("alice", Role.ADMIN)).get("/metrics")).status_code == 200
-        assert (await (await here.program("bob")).get("/metrics")).status_code == 403
+        assert (await (await world.program("alice", Role.ADMIN)).get("/metrics")).status_code == 200
+        assert (await (await world.program("bob")).get("/metrics")).status_code == 403
         assert (await anybody.get("/metrics")).status_code == 401
 
 
-async def test_users_outside_a_public_room_learn_nothing_about_its_members(here: Place) -> None:
-    alice, bob = await here.program("alice"), await here.program("bob")
+async def test_users_outside_a_public_room_learn_nothing_about_its_members(world: World) -> None:
+    alice, bob = await world.program("alice"), await world.program("bob")
     room = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
     for path in ("members", "online-members", "messages"):
         mine = await bob.get(f"/api/rooms/{room}/{path}")
@@ -217,9 +217,9 @@ async def test_users_outside_a_public_room_learn_nothing_about_its_members(here:
     assert (detail["members"], detail["room"]["joined"]) == ([], False)
 
 
-async def test_extra_parameters_do_not_reveal_other_rooms(here: Place) -> None:
+async def test_extra_parameters_do_not_reveal_other_rooms(world: World) -> None:
     """Rocket.Chat #39452: a client's filter replaced the server's own."""
-    alice, bob = await here.program("alice"), await here.program("bob")
+    alice, bob = await world.program("alice"), await world.program("bob")
     await alice.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "for the lobby"})
     other = (await alice.post("/api/rooms", json={"kind": "public", "name": "General"})).json()["room"]["id"]
     await alice.post(f"/api/rooms/{other}/messages", json={"key": "k", "body": "not for bob"})
@@ -227,8 +227,8 @@ async def test_extra_parameters_do_not_reveal_other_rooms(here: Place) -> None:
         assert (await bob.get(f"/api/rooms/{LOBBY}/messages?{name}={other}")).status_code == 400
 
 
-async def test_a_room_is_created_joined_read_left_and_listed_over_rest(here: Place) -> None:
-    alice, bob = await here.program("alice"), await here.program("bob")
+async def test_a_room_is_created_joined_read_left_and_listed_over_rest(world: World) -> None:
+    alice, bob = await world.program("alice"), await world.program("bob")
     made = (await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})).json()
     again = await alice.post("/api/rooms", json={"kind": "public", "name": "General", "key": "k"})
     assert again.json() == made
@@ -250,8 +250,8 @@ async def test_a_room_is_created_joined_read_left_and_listed_over_rest(here: Pla
     assert [(one["id"], one["joined"]) for one in directory["rooms"]] == [(LOBBY, True), (room, False)]
 
 
-async def test_no_answer_contains_the_password_or_its_hash(here: Place) -> None:
-    alice = await here.program("alice")
+async def test_no_answer_contains_the_password_or_its_hash(world: World) -> None:
+    alice = await world.program("alice")
     for path in ("/users/me", f"/api/users/{alice.id}", "/api/sessions", f"/api/topics/user:{alice.id}/events?after=0"):
         text = (await alice.get(path)).text
         assert "argon2" not in text

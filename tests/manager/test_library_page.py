@@ -47,7 +47,7 @@ def serve(folder: Path) -> Iterator[Serve]:
         process.wait(10)
 
 
-class People(AsyncExitStack):
+class Clients(AsyncExitStack):
     """WebSockets on one port."""
 
     def __init__(self, port: int) -> None:
@@ -72,7 +72,7 @@ def test_every_block_has_a_test_here() -> None:
 
 @pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
 async def test_the_chat_example_broadcasts_joins_messages_and_leaves(serve: Serve, websockets: str) -> None:
-    async with People(serve("chat", websockets)) as people:
+    async with Clients(serve("chat", websockets)) as people:
         ann = await people.enter("/ws/ann")
         await hears(ann, "ann joined")
         bob = await people.enter("/ws/bob")
@@ -86,7 +86,7 @@ async def test_the_chat_example_broadcasts_joins_messages_and_leaves(serve: Serv
 @pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
 async def test_the_ticker_example_ends_when_its_client_leaves(serve: Serve, websockets: str) -> None:
     port = serve("ticker", websockets)
-    async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
+    async with Clients(port) as people, httpx.AsyncClient(trust_env=False) as http:
         client = await people.enter("/time")
         assert str(await client.recv()).count(":") == 2
         await client.close()
@@ -98,7 +98,7 @@ async def test_the_ticker_example_ends_when_its_client_leaves(serve: Serve, webs
 
 
 async def test_the_rooms_example_sends_to_members_of_a_room(serve: Serve) -> None:
-    async with People(serve("rooms")) as people:
+    async with Clients(serve("rooms")) as people:
         ann = await people.enter("/rooms/tea/ann")
         await hears(ann, "ann came in")
         bob = await people.enter("/rooms/coffee/bob")
@@ -112,7 +112,7 @@ async def test_the_rooms_example_sends_to_members_of_a_room(serve: Serve) -> Non
 
 
 async def test_the_personal_example_reaches_all_connections_of_a_name(serve: Serve) -> None:
-    async with People(serve("personal")) as people:
+    async with Clients(serve("personal")) as people:
         ann, phone, bob = [await people.enter(f"/ws/{name}") for name in ("ann", "ann", "bob")]
         for client in (bob, ann, phone):
             await client.send("bob here I am")  # This makes each client known to the app.
@@ -124,7 +124,7 @@ async def test_the_personal_example_reaches_all_connections_of_a_name(serve: Ser
 
 async def test_the_slow_example_closes_a_client_that_does_not_read(serve: Serve) -> None:
     port = serve("slow", OURS)
-    async with People(port) as people, Raw(port, receive_buffer=4_096) as slow:
+    async with Clients(port) as people, Raw(port, receive_buffer=4_096) as slow:
         quick = await people.enter("/ticker")
         await slow.open("/ticker")
         for number in range(400):
@@ -135,14 +135,14 @@ async def test_the_slow_example_closes_a_client_that_does_not_read(serve: Serve)
 
 
 async def test_the_order_example_sends_in_order(serve: Serve) -> None:
-    async with People(serve("order")) as people:
+    async with Clients(serve("order")) as people:
         client = await people.enter("/ws")
         assert [text async for text in client] == ["1", "2", "3", "4", "5"]
 
 
 async def test_the_threads_example_broadcasts_from_a_thread(serve: Serve) -> None:
     port = serve("threads")
-    async with People(port) as people, httpx.AsyncClient(trust_env=False) as http:
+    async with Clients(port) as people, httpx.AsyncClient(trust_env=False) as http:
         url = f"http://127.0.0.1:{port}"
         client = await people.enter("/ws")
 

@@ -35,7 +35,7 @@ OWNER, MODERATOR, MEMBER = RoomRole.OWNER, RoomRole.MODERATOR, RoomRole.MEMBER
 
 def roles(world: World, room: int, asker: Actor | None = None) -> dict[str, str]:
     """Return each member's role in the room."""
-    page = world.desk.database.read(members.listing, asker or world.alice, room, 0, 200)
+    page = world.store.database.read(members.listing, asker or world.alice, room, 0, 200)
     assert isinstance(page["members"], list)
     return {member["name"]: member["role"] for member in page["members"]}
 
@@ -79,7 +79,7 @@ async def test_a_member_adds_users_who_are_members_at_once(world: World) -> None
 
 async def gone(world: World) -> Actor:
     """Return a user whose account was deleted."""
-    leaver = await world.desk.person("leaver")
+    leaver = await world.store.person("leaver")
     await world.do(DeleteAccount(user=leaver.id), SYSTEM)
     return leaver
 
@@ -107,7 +107,7 @@ async def test_a_ban_ends_the_membership_and_keeps_the_user_out_until_it_is_lift
     with pytest.raises(Conflict, match="Lift the ban"):
         await world.do(AddMember(room=room, user=world.bob.id))
     assert await world.do(BanMember(room=room, user=world.bob.id, reason="again")) == {}, "banning is idempotent"
-    assert world.desk.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]
+    assert world.store.rows("SELECT members FROM rooms WHERE name = 'A room'") == [(1,)]
     await world.do(UnbanMember(room=room, user=world.bob.id))
     assert await world.do(UnbanMember(room=room, user=world.bob.id)) == {}
     assert "bob" not in roles(world, room), "lifting a ban does not restore the membership"
@@ -151,14 +151,14 @@ async def test_a_user_outside_the_room_can_be_banned_without_being_notified(worl
 
 async def test_bans_are_listed_in_pages_for_moderators(world: World) -> None:
     room = await private_room(world, world.bob)
-    crowd = sorted([(await world.desk.person(f"person{number}")).id for number in range(5)])
+    crowd = sorted([(await world.store.person(f"person{number}")).id for number in range(5)])
     for number, user in enumerate(crowd):
         await world.do(BanMember(room=room, user=user, reason="r" * MAX_REASON if number else ""))
     found: list[dict[str, object]] = []
     more = True
     while more:
         after = int(str(found[-1]["user"])) if found else 0
-        page = world.desk.database.read(members.banned, world.alice, room, after, 2)
+        page = world.store.database.read(members.banned, world.alice, room, after, 2)
         assert isinstance(page["bans"], list)
         assert len(page["bans"]) <= 2
         found, more = found + page["bans"], bool(page["more"])
@@ -167,9 +167,9 @@ async def test_bans_are_listed_in_pages_for_moderators(world: World) -> None:
     assert found[1]["reason"] == "r" * MAX_REASON
     for asker, refusal in ((world.bob, Forbidden), (world.carol, NotFound), (world.owner, NotFound)):
         with pytest.raises(refusal):
-            world.desk.database.read(members.banned, asker, room, 0, 10)
+            world.store.database.read(members.banned, asker, room, 0, 10)
     await world.do(DeleteAccount(user=crowd[0]), SYSTEM)
-    page = world.desk.database.read(members.banned, world.alice, room, 0, 10)
+    page = world.store.database.read(members.banned, world.alice, room, 0, 10)
     assert isinstance(page["bans"], list)
     assert [ban["user"] for ban in page["bans"]] == crowd[1:], "deleted accounts are not listed"
 
@@ -198,14 +198,14 @@ async def test_a_room_has_one_owner_who_must_transfer_it_before_leaving(world: W
 async def test_an_owner_without_other_members_may_leave(world: World) -> None:
     room = await private_room(world)
     await world.do(LeaveRoom(room=room))
-    assert world.desk.rows("SELECT count(*) FROM members") == [(5,)], "only the lobby has members"
+    assert world.store.rows("SELECT count(*) FROM members") == [(5,)], "only the lobby has members"
 
 
 async def test_a_room_without_owner_passes_to_its_longest_standing_moderator_or_member(
     world: World,
 ) -> None:
     room = await world.room(CreateRoom(kind="public", name="A room"))
-    dora, emil = [await world.desk.person(name) for name in ("dora", "emil")]
+    dora, emil = [await world.store.person(name) for name in ("dora", "emil")]
     for person in (world.bob, world.carol, dora, emil):
         await world.do(JoinRoom(room=room), person)
     for person in (dora, world.carol):
@@ -215,7 +215,7 @@ async def test_a_room_without_owner_passes_to_its_longest_standing_moderator_or_
     assert roles_told(world, room)[-1] == (world.carol.id, "owner", world.carol.id), (
         "moderators inherit in the order in which they joined"
     )
-    entries = [entry.event for entry in world.desk.published][-3:]
+    entries = [entry.event for entry in world.store.published][-3:]
     assert [event.type for event in entries] == ["member.removed", "room.removed", "member.role_changed"]
     await world.do(BanMember(room=room, user=world.carol.id), world.owner)
     assert roles_told(world, room)[-1] == (dora.id, "owner", dora.id)
@@ -284,7 +284,7 @@ async def test_in_an_archived_room_members_may_only_leave_and_transfer_ownership
 async def test_a_refused_command_leaves_no_trace_and_affects_no_other_in_its_batch(world: World) -> None:
     room = await private_room(world, world.bob)
     before = world.told(room_topic(room))
-    results = await world.desk.together(
+    results = await world.store.together(
         [
             (AddMember(room=room, user=world.owner.id), world.alice),
             (RemoveMember(room=room, user=world.alice.id), world.bob),

@@ -46,12 +46,12 @@ async def link(world: World, room: int | None, name: str = "token", who: Actor |
 
 
 def uses(world: World, name: str = "token") -> object:
-    return world.desk.rows(f"SELECT uses FROM invites WHERE token_hash = '{name}'")[0][0]
+    return world.store.rows(f"SELECT uses FROM invites WHERE token_hash = '{name}'")[0][0]
 
 
 def listed(world: World, who: Actor, room: int | None, after: str | None = None, limit: int = 200) -> dict[str, object]:
     """Return a page of the invites that never expire."""
-    return world.desk.database.read(invites.listing, who, room, 2**50, after, limit)
+    return world.store.database.read(invites.listing, who, room, 2**50, after, limit)
 
 
 async def refused(world: World, command: Command, who: Actor, why: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_revoked_or_expired_invite_admits_no_users(world: World) -> None
     await link(world, room, "late", expires_in=-1)
     for name in ("token", "late"):
         await refused(world, AcceptInvite(token_hash=name), world.bob, "expired")
-        opens = world.desk.database.read(invites.opens, name, 2**50)
+        opens = world.store.database.read(invites.opens, name, 2**50)
         assert opens == {"valid": False, "signup": False, "room": None, "room_name": None}
     with pytest.raises(NotFound):
         await world.do(RevokeInvite(invite="nothing"))
@@ -111,10 +111,10 @@ async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room
     await link(world, room)
     new = CreateAccount(username="dora", password_hash="-", invite_hash="token")
     await refused(world, new, ANYBODY, "people who have an account")
-    assert world.desk.database.read(invites.opens, "token", 0)["signup"] is False
+    assert world.store.database.read(invites.opens, "token", 0)["signup"] is False
     await world.do(AddMember(room=room, user=world.owner.id))
     await link(world, room, "staff", world.owner)
-    opens = world.desk.database.read(invites.opens, "staff", 0)
+    opens = world.store.database.read(invites.opens, "staff", 0)
     assert opens == {"valid": True, "signup": True, "room": room, "room_name": "A room"}
     new = new.model_copy(update={"invite_hash": "staff"})
     await world.do(ArchiveRoom(room=room))
@@ -122,10 +122,13 @@ async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room
     await world.do(RestoreRoom(room=room))
     user = (await world.do(new, ANYBODY))["user"]
     assert isinstance(user, dict)
-    told = [entry.event.type for entry in world.desk.published][-4:]
+    told = [entry.event.type for entry in world.store.published][-4:]
     assert told == ["room.added", "member.joined", "room.added", "member.joined"]
     assert [entry.event.type for entry in world.told(user_topic(user["id"]))] == ["room.added", "room.added"]
-    assert world.desk.rows(f'SELECT room FROM members WHERE "user" = {user["id"]} ORDER BY room') == [(LOBBY,), (room,)]
+    assert world.store.rows(f'SELECT room FROM members WHERE "user" = {user["id"]} ORDER BY room') == [
+        (LOBBY,),
+        (room,),
+    ]
     assert uses(world, "staff") == 1
     again = new.model_copy(update={"username": "emil"})
     await refused(world, again, ANYBODY, "used up")
@@ -133,12 +136,12 @@ async def test_only_invites_of_staff_admit_new_accounts_which_also_join_the_room
 
 async def test_an_invite_for_one_use_admits_one_of_fifty_concurrent_users(world: World) -> None:
     room = await private_room(world)
-    crowd = [await world.desk.person(f"person{number}") for number in range(MANY)]
+    crowd = [await world.store.person(f"person{number}") for number in range(MANY)]
     await link(world, room)
-    results = await world.desk.together([(ACCEPT, person) for person in crowd])
+    results = await world.store.together([(ACCEPT, person) for person in crowd])
     assert sum(isinstance(result, Receipt) for result in results) == 1
     assert all(isinstance(result, Receipt | Forbidden) for result in results)
-    assert world.desk.rows(f"SELECT count(*) FROM members WHERE room = {room}") == [(2,)]
+    assert world.store.rows(f"SELECT count(*) FROM members WHERE room = {room}") == [(2,)]
     assert uses(world) == 1
 
 
@@ -166,7 +169,7 @@ async def test_an_invite_ends_when_its_creator_loses_the_right_to_create_it(worl
 
 async def test_invites_of_a_disabled_admin_or_moderator_admit_no_users(world: World) -> None:
     room = await private_room(world)
-    ida = await world.desk.person("ida", Role.ADMIN)
+    ida = await world.store.person("ida", Role.ADMIN)
     for person in (world.bob, ida):
         await world.do(AddMember(room=room, user=person.id))
     await world.do(SetMemberRole(room=room, user=world.bob.id, role=RoomRole.MODERATOR))
@@ -177,7 +180,7 @@ async def test_invites_of_a_disabled_admin_or_moderator_admit_no_users(world: Wo
         for disabled in (True, False):
             await world.do(SetDisabled(user=person.id, disabled=disabled), world.owner)
     for name, _, where in made:
-        opened = world.desk.database.read(invites.opens, name, 0)
+        opened = world.store.database.read(invites.opens, name, 0)
         assert not opened["valid"], (name, where)
         await refused(world, AcceptInvite(token_hash=name), world.carol, "revoked")
 
@@ -187,18 +190,18 @@ async def test_invites_of_an_admin_demoted_by_the_host_application_are_deleted(w
         return AdmitIdentity(issuer="app", subject="ida", name="ida", role=role)
 
     await world.do(as_one(Role.ADMIN), SYSTEM)
-    ((user,),) = world.desk.rows("SELECT id FROM users WHERE name = 'ida'")
+    ((user,),) = world.store.rows("SELECT id FROM users WHERE name = 'ida'")
     ida = Actor(int(str(user)), "ida", Role.ADMIN)
     await link(world, None, "the site's", ida)
     await link(world, await world.room(CreateRoom(kind="public", name="A room")), "a room's", ida)
     member = replace(ida, role=Role.MEMBER)
     await world.do(as_one(Role.ADMIN), SYSTEM)
-    assert world.desk.rows("SELECT count(*) FROM invites") == [(2,)]
+    assert world.store.rows("SELECT count(*) FROM invites") == [(2,)]
     await world.do(as_one(Role.MEMBER), SYSTEM)
     own = await world.room(CreateRoom(kind="private", name="Her room"), member)
     await link(world, own, "her own", member)
     await world.do(as_one(Role.MEMBER), SYSTEM)
-    assert world.desk.rows("SELECT token_hash FROM invites") == [("her own",)]
+    assert world.store.rows("SELECT token_hash FROM invites") == [("her own",)]
 
 
 async def test_a_rooms_invites_are_listed_in_pages_for_moderators_and_bounded(world: World) -> None:
@@ -234,5 +237,5 @@ async def test_the_same_key_returns_the_same_invite_and_another_room_is_a_confli
     assert await world.do(asked) == first
     with pytest.raises(Conflict):
         await world.do(asked.model_copy(update={"room": other}))
-    (refusal,) = await world.desk.together([(asked.model_copy(update={"room": None}), world.alice)])
+    (refusal,) = await world.store.together([(asked.model_copy(update={"room": None}), world.alice)])
     assert isinstance(refusal, Forbidden)

@@ -35,7 +35,7 @@ async def test_a_private_room_is_archived_when_its_last_member_leaves_and_a_publ
     last_words = [entry.event for entry in world.told(room_topic(room))[told:]]
     assert [event.type for event in last_words] == ["room.archived"] * (kind == "private") + ["member.left"]
     assert getattr(last_words[0], "by", None) == world.alice.id
-    assert world.desk.rows(f"SELECT archived, members FROM rooms WHERE id = {room}") == [(kind == "private", 0)]
+    assert world.store.rows(f"SELECT archived, members FROM rooms WHERE id = {room}") == [(kind == "private", 0)]
 
 
 async def test_an_archived_room_is_not_archived_again_when_its_last_member_leaves(world: World) -> None:
@@ -81,7 +81,7 @@ async def test_an_owner_whose_other_members_are_disabled_may_leave_a_private_roo
     for person in (world.bob, world.carol):
         await world.do(SetDisabled(user=person.id, disabled=True), SYSTEM)
     await world.do(LeaveRoom(room=room))
-    assert world.desk.rows(f"SELECT archived FROM rooms WHERE id = {room}") == [(False,)]
+    assert world.store.rows(f"SELECT archived FROM rooms WHERE id = {room}") == [(False,)]
     await world.do(SetDisabled(user=world.carol.id, disabled=False), SYSTEM)
     assert roles(world, room, world.carol) == {"bob": "moderator", "carol": "owner"}
     assert "member.role_changed" not in world.published(room_topic(LOBBY))

@@ -24,7 +24,7 @@ from hubbub.domain.model import Actor, room_topic
 from hubbub.features import edits, messages, pins
 from hubbub.storage import log
 from tests.rooms.conftest import World
-from tests.rooms.conftest import desk as desk
+from tests.rooms.conftest import store as store
 from tests.rooms.conftest import world as world
 
 P = ParamSpec("P")
@@ -78,7 +78,7 @@ class Talk:
     # --- reading ----------------------------------------------------------------------------------------------
 
     def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.world.desk.database.read(query, *args, **kwargs)
+        return self.world.store.database.read(query, *args, **kwargs)
 
     def page(self, who: Actor, room: int | None = None, **where: int) -> Frame:
         return plain(self.read(messages.page, who.id, MessagePage(room=room or self.room, **where)))

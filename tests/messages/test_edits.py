@@ -161,4 +161,4 @@ async def test_newcomers_without_history_learn_nothing_of_earlier_messages(talk:
 def _filled(talk: Talk) -> list[str]:
     """Return which of the tables that refer to messages have rows."""
     tables = ("edits", "pins", "reactions", "mentions")
-    return [table for table in tables if talk.world.desk.rows(f"SELECT 1 FROM {table}")]
+    return [table for table in tables if talk.world.store.rows(f"SELECT 1 FROM {table}")]

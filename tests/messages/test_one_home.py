@@ -34,7 +34,7 @@ def bodies(frames: list[dict[str, object]]) -> list[object]:
 
 
 def texts_in_log(talk: Talk) -> str:
-    return str(talk.world.desk.rows("SELECT text FROM log"))
+    return str(talk.world.store.rows("SELECT text FROM log"))
 
 
 async def test_replayed_events_show_the_present_text_of_their_message(talk: Talk) -> None:
@@ -79,9 +79,9 @@ async def test_deleting_a_forward_removes_the_original_author_from_the_log(talk:
 
 async def test_a_message_sent_edited_and_deleted_in_one_batch_is_stored_without_its_text(talk: Talk) -> None:
     alice, bob = talk.world.alice, talk.world.bob
-    seq = await talk.say(alice, "first") + 2  # The desk starts with two entries.
+    seq = await talk.say(alice, "first") + 2  # The room starts with two entries.
     room = talk.room
-    done = await talk.world.desk.together(
+    done = await talk.world.store.together(
         [
             (SendMessage(room=room, key="one", body="begin"), bob),
             (SendMessage(room=room, key="two", body=OLD), alice),
@@ -91,7 +91,7 @@ async def test_a_message_sent_edited_and_deleted_in_one_batch_is_stored_without_
         ]
     )
     assert [isinstance(one, Receipt) for one in done] == [True, True, False, True, True]
-    assert max(talk.world.desk.batches) >= 4, "all but the first share a batch"
+    assert max(talk.world.store.batches) >= 4, "all but the first share a batch"
     assert bodies(talk.live()) == ["first", "begin", OLD, NEW, "-"]
     assert bodies(talk.log()) == ["first", "begin", None, None, "-"]
     assert not any(words in texts_in_log(talk) for words in (OLD, NEW))
@@ -151,7 +151,7 @@ async def test_a_deleted_message_keeps_its_key_and_no_digest_of_its_text(talk: T
     alice = talk.world.alice
     seq = await talk.say(alice, "yes")
     await talk.delete(alice, seq)
-    assert talk.world.desk.rows(f"SELECT digest FROM messages WHERE room = {talk.room}") == [(None,)]
+    assert talk.world.store.rows(f"SELECT digest FROM messages WHERE room = {talk.room}") == [(None,)]
     for body in ("yes", "no"):
         assert (await talk.do(alice, SendMessage(room=talk.room, key="key 1", body=body)))["seq"] == seq
 
@@ -184,11 +184,11 @@ async def test_a_deleted_text_is_in_no_file_and_no_table(talk: Talk, body: str) 
     await talk.delete(alice, copy)
     for words in (OLD, NEW):
         assert not in_tables(talk, words)
-        assert talk.world.desk.database.path is None or not in_files(talk, words)
+        assert talk.world.store.database.path is None or not in_files(talk, words)
 
 
 def in_tables(talk: Talk, words: str) -> bool:
-    with talk.world.desk.elsewhere() as other:
+    with talk.world.store.elsewhere() as other:
         names = backup.ordinary(other)
         rows = [str(row) for name in names for row in other.execute(text(f"SELECT * FROM {name}"))]
     return any(words in row for row in rows)
@@ -199,10 +199,10 @@ def in_files(talk: Talk, words: str) -> bool:
 
     On PostgreSQL, whose files are out of reach, return True.
     """
-    path = talk.world.desk.database.path
+    path = talk.world.store.database.path
     if path is None:
         return True
-    with talk.world.desk.elsewhere() as other:
+    with talk.world.store.elsewhere() as other:
         other.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     files = [path, *path.parent.glob(f"{path.name}-*")]
     # Another process reads the files: closing a descriptor in this one would drop SQLite's locks.

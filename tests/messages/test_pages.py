@@ -85,7 +85,7 @@ async def test_a_page_takes_no_more_statements_for_fifty_messages_than_for_two(t
         executed.append(args[2])
 
     monkeypatch.setattr(Statement, "run", counting)
-    event.listen(talk.world.desk.database.reader, "before_cursor_execute", counted)
+    event.listen(talk.world.store.database.reader, "before_cursor_execute", counted)
     counts = []
     for limit in (2, 50):
         executed.clear()

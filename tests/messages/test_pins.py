@@ -54,7 +54,7 @@ async def test_a_room_takes_a_limited_number_of_pins(talk: Talk) -> None:
         ]
         connection.execute(insert(pins), rows)
 
-    with talk.world.desk.elsewhere() as other:
+    with talk.world.store.elsewhere() as other:
         fill(other)
     await talk.pin(alice, seqs[0])
     one_more = PinMessage(room=talk.room, message=seqs[1])

@@ -52,7 +52,7 @@ async def test_a_group_with_and_without_replies_is_decided_at_once(talk: Talk) -
         (SendMessage(room=room, key="e", body="x" * 3_000, reply_to=seq), bob),
     ]
     done = [
-        one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.world.desk.together(asked)
+        one.answer["seq"] if isinstance(one, Receipt) else one.code for one in await talk.world.store.together(asked)
     ]
     assert done[0:2] == [seq + 1, seq + 2]
     assert done[2:] == [seq + 2, "conflict", "not_found", "not_found", seq + 3]
@@ -83,7 +83,7 @@ async def test_a_key_stored_by_an_earlier_version_is_still_recognised(talk: Talk
     """Databases of the first version contained the SHA-256 of the body alone."""
     alice = talk.world.alice
     seq = await talk.say(alice, "grüezi")
-    stored = talk.world.desk.rows("SELECT digest FROM messages")
+    stored = talk.world.store.rows("SELECT digest FROM messages")
     assert stored == [(int.from_bytes(sha256("grüezi".encode()).digest()[:8], signed=True),)]
     assert (await talk.do(alice, SendMessage(room=talk.room, key="key 1", body="grüezi")))["seq"] == seq
 

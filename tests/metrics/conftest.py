@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.place import Place, place
+from tests.support.world import World, world_at
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Place]:
-    async with place(tmp_path / "data") as found:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with world_at(tmp_path / "data") as found:
         yield found

@@ -15,28 +15,28 @@ from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
 from hubbub.storage.database import READERS
 from tests.metrics.reading import growth, samples
-from tests.support.place import PASSWORD, Place, place
 from tests.support.waiting import eventually, eventually_async
+from tests.support.world import PASSWORD, World, world_at
 
 SOON = 15.0
 TRIES = 100
 
 
-async def test_metrics_used_by_alerts_exist_from_the_start(here: Place) -> None:
+async def test_metrics_used_by_alerts_exist_from_the_start(world: World) -> None:
     """Prometheus never raises an alert on a series that does not exist yet."""
-    found = samples(here.services.metrics)
+    found = samples(world.services.metrics)
     for name in (
         'hubbub_disconnects_total{code="4008",reason="slow"}', "hubbub_loop_stalls_total", "hubbub_messages_total",
         'hubbub_database_errors_total{thread="writer"}', 'hubbub_logins_total{outcome="refused"}',
     ):  # fmt: skip
         assert name in found
-    assert found["hubbub_connections_limit"] == here.services.settings.connections_limit
+    assert found["hubbub_connections_limit"] == world.services.settings.connections_limit
     assert found[f'hubbub_info{{version="{version("hubbub")}"}}'] == 1
 
 
-async def test_requests_are_counted_by_status_and_timed_by_route(here: Place) -> None:
-    alice = await here.program("alice")
-    metrics = here.services.metrics
+async def test_requests_are_counted_by_status_and_timed_by_route(world: World) -> None:
+    alice = await world.program("alice")
+    metrics = world.services.metrics
     before = samples(metrics)
     await alice.get(f"/api/rooms/{LOBBY}/messages")
     await alice.get("/api/rooms/12345/messages")
@@ -54,8 +54,8 @@ async def test_requests_are_counted_by_status_and_timed_by_route(here: Place) ->
     assert found[f'{seconds}_sum{{method="other",route="other"}}'] > 0
 
 
-async def test_made_up_paths_and_methods_create_no_labels(here: Place) -> None:
-    anybody = here.anybody()
+async def test_made_up_paths_and_methods_create_no_labels(world: World) -> None:
+    anybody = world.anybody()
 
     async def ask(what: str) -> None:
         await anybody.get(f"/nowhere/{what}")
@@ -63,44 +63,44 @@ async def test_made_up_paths_and_methods_create_no_labels(here: Place) -> None:
         await anybody.ask(f"MADEUP{what}", "/health")
 
     await ask("first")
-    before = samples(here.services.metrics).keys()
+    before = samples(world.services.metrics).keys()
     for number in range(50):
         await ask(str(number))
-    assert samples(here.services.metrics).keys() == before
+    assert samples(world.services.metrics).keys() == before
 
 
-async def test_log_ins_are_counted_by_their_outcome(here: Place) -> None:
-    await here.program("alice")
-    metrics = here.services.metrics
+async def test_log_ins_are_counted_by_their_outcome(world: World) -> None:
+    await world.program("alice")
+    metrics = world.services.metrics
     before = samples(metrics)
     for password in (PASSWORD, "another password", "a third password"):
-        await here.anybody().post("/token", data={"username": "alice", "password": password})
+        await world.anybody().post("/token", data={"username": "alice", "password": password})
     found = growth(before, samples(metrics))
     assert found['hubbub_logins_total{outcome="accepted"}'] == 1
     assert found['hubbub_logins_total{outcome="refused"}'] == 2
 
 
 async def test_rate_limited_attempts_are_counted_by_their_bucket(tmp_path: Path) -> None:
-    async with place(tmp_path / "data", rate_limits=True) as here:
-        alice = await here.program("alice")
-        before = samples(here.services.metrics)
+    async with world_at(tmp_path / "data", rate_limits=True) as world:
+        alice = await world.program("alice")
+        before = samples(world.services.metrics)
         # This does not use HTTP: on a slow machine these buckets refill faster than requests can
         # empty them.
         for sending in (True, False):
-            while here.services.limits.command(alice.id, sending=sending) is None:
+            while world.services.limits.command(alice.id, sending=sending) is None:
                 pass
-        while here.services.limits.command(alice.id + 1, sending=False, founding=True) is None:
+        while world.services.limits.command(alice.id + 1, sending=False, founding=True) is None:
             pass
         # The password is too long to be hashed, so that only the limits are at work.
         wrong = {"username": "alice", "password": "x" * 2_000}
         addresses = (f"203.0.114.{number}" for number in range(TRIES))
-        await _until_refused(lambda: here.anybody(address=next(addresses)).post("/token", data=wrong))
-        anybody = here.anybody(address="203.0.113.1")
+        await _until_refused(lambda: world.anybody(address=next(addresses)).post("/token", data=wrong))
+        anybody = world.anybody(address="203.0.113.1")
         await _until_refused(lambda: anybody.post("/api/invites/check", json={"token": "x"}))
         names = (f"new{number}" for number in range(TRIES))
-        other = here.anybody(address="203.0.113.2")
+        other = world.anybody(address="203.0.113.2")
         await _until_refused(lambda: other.post("/api/users", json={"username": next(names), "password": PASSWORD}))
-        found = growth(before, samples(here.services.metrics))
+        found = growth(before, samples(world.services.metrics))
     for bucket in ("sends", "commands", "rooms", "attempts_per_account", "attempts_per_address", "signups_per_address"):
         assert found[f'hubbub_rate_limited_total{{bucket="{bucket}"}}'] == 1, bucket
 
@@ -112,12 +112,12 @@ async def _until_refused(attempt: Callable[[], Awaitable[httpx.Response]]) -> No
     raise AssertionError(f"{TRIES} attempts, and none was rate limited")
 
 
-async def test_a_locked_database_shows_in_the_queue_and_as_an_error(here: Place) -> None:
-    alice = await here.program("alice")
-    metrics = here.services.metrics
+async def test_a_locked_database_shows_in_the_queue_and_as_an_error(world: World) -> None:
+    alice = await world.program("alice")
+    metrics = world.services.metrics
     before = samples(metrics)
-    assert here.services.database.path is not None
-    other = sqlite3.connect(here.services.database.path, isolation_level=None)
+    assert world.services.database.path is not None
+    other = sqlite3.connect(world.services.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     url = f"/api/rooms/{LOBBY}/messages"
     states = [f'hubbub_journal_commands{{state="{state}"}}' for state in ("writing", "waiting")]
@@ -146,8 +146,8 @@ async def test_a_locked_database_shows_in_the_queue_and_as_an_error(here: Place)
     await eventually(lambda: not any(samples(metrics)[state] for state in states), SOON, "the queue is empty again")
 
 
-async def test_running_and_waiting_queries_are_counted(here: Place) -> None:
-    services = here.services
+async def test_running_and_waiting_queries_are_counted(world: World) -> None:
+    services = world.services
     let_go = threading.Event()
 
     def slow(_connection: Connection) -> None:
@@ -168,15 +168,15 @@ async def test_running_and_waiting_queries_are_counted(here: Place) -> None:
     await eventually(lambda: reads() == (0, 0), SOON, "no queries are left")
 
 
-async def test_a_query_that_the_database_refuses_is_counted(here: Place) -> None:
-    before = samples(here.services.metrics)
+async def test_a_query_that_the_database_refuses_is_counted(world: World) -> None:
+    before = samples(world.services.metrics)
 
     def write(connection: Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE readers_do_not_write (id INTEGER)")
 
     with pytest.raises(Unavailable):
-        await here.services.read(write)
+        await world.services.read(write)
     reader = 'hubbub_database_errors_total{thread="reader"}'
     await eventually(
-        lambda: growth(before, samples(here.services.metrics)).get(reader) == 1, SOON, "the error is counted"
+        lambda: growth(before, samples(world.services.metrics)).get(reader) == 1, SOON, "the error is counted"
     )

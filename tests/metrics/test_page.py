@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from hubbub.settings import Settings, load
-from tests.support.place import Place
+from tests.support.world import World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -23,27 +23,27 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
-def families(here: Place) -> dict[str, str]:
+def families(world: World) -> dict[str, str]:
     """Return name and kind of every metric of Hubbub at /metrics."""
-    lines = here.services.metrics.render().decode().splitlines()
+    lines = world.services.metrics.render().decode().splitlines()
     found = [line.split() for line in lines if line.startswith("# TYPE hubbub_")]
     return {name: kind for _, _, name, kind in found}
 
 
-async def test_every_metric_is_documented_and_the_page_names_no_other(here: Place) -> None:
+async def test_every_metric_is_documented_and_the_page_names_no_other(world: World) -> None:
     documented = {name.strip("`"): kind for name, kind, *_ in rows("Metrics")}
-    assert documented == families(here)
+    assert documented == families(world)
     assert len(documented) == len(rows("Metrics"))
 
 
-async def test_names_follow_the_conventions_of_prometheus(here: Place) -> None:
-    for name, kind in families(here).items():
+async def test_names_follow_the_conventions_of_prometheus(world: World) -> None:
+    for name, kind in families(world).items():
         assert name.endswith("_total") is (kind == "counter"), name
         assert kind != "histogram" or name.endswith(("_seconds", "_commands")), name
 
 
-async def test_alerts_use_metrics_that_exist(here: Place) -> None:
-    known = set(families(here)) | {f"{name}_bucket" for name in families(here)}
+async def test_alerts_use_metrics_that_exist(world: World) -> None:
+    known = set(families(world)) | {f"{name}_bucket" for name in families(world)}
     asked = set(NAME.findall(section("Alerts")))
     assert len(asked) > 8
     assert asked <= known

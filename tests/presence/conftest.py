@@ -1,5 +1,5 @@
 """Fixture: a database and a running journal, as in the engine's tests."""
 
-from tests.engine.conftest import desk
+from tests.engine.conftest import store
 
-__all__ = ["desk"]
+__all__ = ["store"]

@@ -86,13 +86,13 @@ def test_reloading_a_page_does_not_appear_as_going_offline(clocked: ManualClock)
 
 
 def test_one_active_device_of_two_keeps_the_user_online(clocked: ManualClock) -> None:
-    bert, phone, desk = clocked.enter(BERT), clocked.enter(ANNA), clocked.enter(ANNA)
+    bert, phone, store = clocked.enter(BERT), clocked.enter(ANNA), clocked.enter(ANNA)
     assert clocked.look(bert, ANNA) == {ANNA: "online"}
     clocked.presences.idle(ANNA, phone, True)
     assert clocked.news() == {}
-    clocked.presences.idle(ANNA, desk, True)
+    clocked.presences.idle(ANNA, store, True)
     assert clocked.news() == {bert: {ANNA: "away"}}
-    clocked.presences.disconnected(ANNA, desk)
+    clocked.presences.disconnected(ANNA, store)
     clocked.time += 2 * GRACE
     assert clocked.news() == {}
     assert clocked.presences.of(ANNA).status == "away"

@@ -10,15 +10,15 @@ from hubbub.domain.events import Entry
 from hubbub.domain.model import LOBBY, Actor, Role, Room
 from hubbub.features import rooms
 from hubbub.protocol import wire
-from tests.engine.conftest import Desk
-from tests.engine.conftest import desk as desk
+from tests.engine.conftest import Store
+from tests.engine.conftest import store as store
 
 
 @dataclass
 class World:
-    """A command desk and its users: `owner` owns the site, `guest` has no account."""
+    """A database with a journal, and its users: `owner` owns the site, `guest` has no account."""
 
-    desk: Desk
+    store: Store
     alice: Actor
     bob: Actor
     carol: Actor
@@ -27,7 +27,7 @@ class World:
 
     async def do(self, command: Command, who: Actor | None = None) -> dict[str, object]:
         """Submit a command as alice or another user and return the answer as its JSON."""
-        receipt = await self.desk.journal.submit(command, who or self.alice)
+        receipt = await self.store.journal.submit(command, who or self.alice)
         answer: dict[str, object] = orjson.loads(wire.dumps(receipt.answer))
         return answer
 
@@ -39,7 +39,7 @@ class World:
 
     def sees(self, who: Actor, **query: bool) -> dict[int, Room]:
         """Return the user's room directory without the lobby."""
-        page = self.desk.database.read(rooms.directory, who.id, LOBBY, 200, **query)
+        page = self.store.database.read(rooms.directory, who.id, LOBBY, 200, **query)
         assert isinstance(page["rooms"], list)
         return {room["id"]: Room.model_validate(room) for room in page["rooms"]}
 
@@ -48,10 +48,12 @@ class World:
         return [entry.event.type for entry in self.told(topic)]
 
     def told(self, topic: str) -> list[Entry]:
-        return [entry for entry in self.desk.published if entry.topic == topic]
+        return [entry for entry in self.store.published if entry.topic == topic]
 
 
 @pytest.fixture
-async def world(desk: Desk) -> World:
-    alice, bob, carol = [await desk.person(name) for name in ("alice", "bob", "carol")]
-    return World(desk, alice, bob, carol, await desk.person("olga", Role.OWNER), await desk.person("gast", Role.GUEST))
+async def world(store: Store) -> World:
+    alice, bob, carol = [await store.person(name) for name in ("alice", "bob", "carol")]
+    return World(
+        store, alice, bob, carol, await store.person("olga", Role.OWNER), await store.person("gast", Role.GUEST)
+    )

@@ -23,7 +23,7 @@ LISTS = ("rooms",)
 
 
 @dataclass(frozen=True)
-class Place:
+class Subject:
     """A room to ask about, a current or former member, and two seqs.
 
     The seqs are those of its first message and of one in the lobby. There is a message for each
@@ -44,15 +44,15 @@ class Question:
     """
 
     name: str
-    fill: Callable[[Place], dict[str, Any]]
+    fill: Callable[[Subject], dict[str, Any]]
 
     @property
     def by_socket(self) -> bool:
         return " " not in self.name
 
-    async def ask(self, place: Place, account: Account, connection: Connection) -> tuple[int, str]:
+    async def ask(self, subject: Subject, account: Account, connection: Connection) -> tuple[int, str]:
         """Send the request and return everything that the answer contains."""
-        given = self.fill(place)
+        given = self.fill(subject)
         if self.by_socket:
             try:
                 return 0, str(await connection.command(given.pop("type"), **given))
@@ -67,11 +67,11 @@ def questions() -> list[Question]:
     return [Question(name, _numbered(fill, number)) for number, (name, fill) in enumerate(made)]
 
 
-def _numbered(fill: Callable[[Place, int], dict[str, Any]], number: int) -> Callable[[Place], dict[str, Any]]:
-    return lambda place: fill(place, place.first + number)
+def _numbered(fill: Callable[[Subject, int], dict[str, Any]], number: int) -> Callable[[Subject], dict[str, Any]]:
+    return lambda subject: fill(subject, subject.first + number)
 
 
-Fill = Callable[[Place, int], dict[str, Any]]
+Fill = Callable[[Subject, int], dict[str, Any]]
 
 
 def _of_routes() -> Iterator[tuple[str, Fill]]:
@@ -80,8 +80,8 @@ def _of_routes() -> Iterator[tuple[str, Fill]]:
             yield f"{method} {path} by {which} ({name})", partial(_request, name, which)
 
 
-def _request(operation: str, which: str, place: Place, message: int) -> dict[str, Any]:
-    method, address, body, _ = request_of(operation, _fields(operation, which, place, message))
+def _request(operation: str, which: str, subject: Subject, message: int) -> dict[str, Any]:
+    method, address, body, _ = request_of(operation, _fields(operation, which, subject, message))
     return {"method": method, "path": address, **({"json": body} if body is not None else {})}
 
 
@@ -91,8 +91,8 @@ def _of_commands() -> Iterator[tuple[str, Fill]]:
             yield f"{kind}.by.{which}", partial(_frame, kind, which)
 
 
-def _frame(kind: str, which: str, place: Place, message: int) -> dict[str, Any]:
-    return {"type": kind, **_fields(kind, which, place, message)}
+def _frame(kind: str, which: str, subject: Subject, message: int) -> dict[str, Any]:
+    return {"type": kind, **_fields(kind, which, subject, message)}
 
 
 def _naming(request: str) -> list[str]:
@@ -105,14 +105,14 @@ def _naming(request: str) -> list[str]:
     ]
 
 
-def _fields(request: str, which: str, place: Place, message: int) -> dict[str, Any]:
+def _fields(request: str, which: str, subject: Subject, message: int) -> dict[str, Any]:
     """Return the fields of a request whose field `which` names the room, and all others the lobby."""
     fields = template_of(request)
     elsewhere = which == "room" and "from_room" in fields
     given = {
-        "message": place.elsewhere if elsewhere else message, "seq": message, "member": place.user,
-        "outsider": place.user, "name": "bob", "invite": "none", "token": "none", "new": f"-{message}",
+        "message": subject.elsewhere if elsewhere else message, "seq": message, "member": subject.user,
+        "outsider": subject.user, "name": "bob", "invite": "none", "token": "none", "new": f"-{message}",
     }  # fmt: skip
-    rooms = {name: place.room if name == which else LOBBY for name in fields if name in ROOMS}
-    found: dict[str, Any] = fill({**fields, **rooms}, {**given, "room": place.room})
+    rooms = {name: subject.room if name == which else LOBBY for name in fields if name in ROOMS}
+    found: dict[str, Any] = fill({**fields, **rooms}, {**given, "room": subject.room})
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from hubbub.domain.model import LOBBY
 from tests.generated.contract import operations
-from tests.rooms.questions import LISTS, ROOMS, Place, Question, questions
+from tests.rooms.questions import LISTS, ROOMS, Question, Subject, questions
 from tests.support.client import Connection
 from tests.support.lines import end, enter
 from tests.support.routes import ASKED, body_of, parameters_of, template_of
@@ -33,7 +33,7 @@ class World:
     bob: Account
     strangers: dict[str, Account]
 
-    def create_target(self, **made: object) -> Place:
+    def create_target(self, **made: object) -> Subject:
         """Create a room with messages of alice that former members have left."""
         members = [self.bob.id]
         if made["kind"] == "private":
@@ -47,16 +47,16 @@ class World:
             banned = self.alice.request("PUT", f"/api/rooms/{room}/bans/{self.strangers['banned'].id}", json={})
             assert banned.status_code in (200, 201)
         first, *_ = [self.say(room, f"{number}") for number in range(len(QUESTIONS))]
-        return Place(room, self.bob.id, first, self.say(LOBBY, "hello"))
+        return Subject(room, self.bob.id, first, self.say(LOBBY, "hello"))
 
     def say(self, room: int, key: str) -> int:
         said = {"key": key, "body": "among us" if room != LOBBY else "hello"}
         sent: int = self.alice.request("POST", f"/api/rooms/{room}/messages", json=said).json()["seq"]
         return sent
 
-    def undo(self, place: Place) -> None:
+    def undo(self, subject: Subject) -> None:
         """Undo what some of the questions do if they are allowed."""
-        room, bob = place.room, self.bob.id
+        room, bob = subject.room, self.bob.id
         for method, path, body in (
             ("POST", "restore", None), ("DELETE", f"bans/{bob}", None), ("PUT", f"members/{bob}", None)
         ):  # fmt: skip
@@ -72,12 +72,12 @@ def world(server: Server) -> World:
 
 
 @pytest.fixture(scope="module")
-def private(world: World) -> Place:
+def private(world: World) -> Subject:
     return world.create_target(kind="private", name="Secret")
 
 
 @pytest.fixture(scope="module")
-def direct(world: World) -> Place:
+def direct(world: World) -> Subject:
     return world.create_target(kind="direct")
 
 
@@ -91,17 +91,17 @@ async def connected_as(world: World, who: str) -> AsyncIterator[tuple[Account, C
         yield account, connection
 
 
-def absent(place: Place) -> Place:
-    return replace(place, room=ABSENT)
+def absent(subject: Subject) -> Subject:
+    return replace(subject, room=ABSENT)
 
 
 async def differences(
-    asked: list[Question], one: Place, other: Place, account: Account, connection: Connection
+    asked: list[Question], one: Subject, other: Subject, account: Account, connection: Connection
 ) -> dict[str, tuple[object, object]]:
     """Return both answers for each question whose answers about the two places differ."""
     found: dict[str, tuple[object, object]] = {}
     for question in asked:
-        answers = [await question.ask(place, account, connection) for place in (one, other)]
+        answers = [await question.ask(subject, account, connection) for subject in (one, other)]
         if answers[0] != answers[1]:
             found[question.name] = (answers[0], answers[1])
     return found
@@ -124,30 +124,30 @@ def test_every_field_that_names_a_room_is_part_of_its_examples() -> None:
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-async def test_a_private_room_answers_like_a_missing_room(world: World, private: Place, who: str) -> None:
+async def test_a_private_room_answers_like_a_missing_room(world: World, private: Subject, who: str) -> None:
     async with connected_as(world, who) as stranger:
         assert await differences(QUESTIONS, private, absent(private), *stranger) == {}
 
 
 @pytest.mark.parametrize("who", STRANGERS[:2])
-async def test_a_direct_room_answers_like_a_missing_room(world: World, direct: Place, who: str) -> None:
+async def test_a_direct_room_answers_like_a_missing_room(world: World, direct: Subject, who: str) -> None:
     async with connected_as(world, who) as stranger:
         assert await differences(QUESTIONS, direct, absent(direct), *stranger) == {}
 
 
 async def test_control_a_member_gets_a_different_answer_to_each_question(world: World) -> None:
     """This shows that no question is refused for its form alone."""
-    place = world.create_target(kind="private", name="Control")
+    subject = world.create_target(kind="private", name="Control")
     async with await Connection.open(world.server.websocket_url, world.alice.token) as connection:
         alike = []
         for question in QUESTIONS:
-            world.undo(place)
-            if not await differences([question], place, absent(place), world.alice, connection):
+            world.undo(subject)
+            if not await differences([question], subject, absent(subject), world.alice, connection):
                 alike.append(question.name)
     assert set(alike) <= PASSED_OVER
 
 
-async def test_a_position_in_hello_reveals_nothing_about_the_room(world: World, private: Place) -> None:
+async def test_a_position_in_hello_reveals_nothing_about_the_room(world: World, private: Subject) -> None:
     said = []
     for room in (private.room, ABSENT):
         have = {f"room:{room}": 1}
@@ -159,7 +159,9 @@ async def test_a_position_in_hello_reveals_nothing_about_the_room(world: World, 
     assert said[0] == said[1]
 
 
-async def test_a_private_room_cannot_be_entered_over_plain_text_by_users_outside(world: World, private: Place) -> None:
+async def test_a_private_room_cannot_be_entered_over_plain_text_by_users_outside(
+    world: World, private: Subject
+) -> None:
     told = []
     for room in (private.room, ABSENT):
         account = world.strangers["outsider"]
@@ -169,7 +171,7 @@ async def test_a_private_room_cannot_be_entered_over_plain_text_by_users_outside
 
 
 async def test_private_rooms_do_not_appear_in_the_servers_log_metrics_or_site_topic(
-    world: World, private: Place, direct: Place
+    world: World, private: Subject, direct: Subject
 ) -> None:
     for word in ("Secret", str(private.room), str(direct.room), "among us"):
         assert word not in world.server.log_text()

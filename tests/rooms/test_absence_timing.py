@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from tests.conftest import MakeServer
-from tests.rooms.questions import Place, Question, questions
+from tests.rooms.questions import Question, Subject, questions
 from tests.support.client import Connection
 from tests.support.server import Account, Server
 
@@ -21,16 +21,16 @@ NOISE = 0.006
 """Seconds by which an operation of a millisecond varies on a busy machine."""
 
 
-def create_target(server: Server) -> tuple[Place, Account]:
+def create_target(server: Server) -> tuple[Subject, Account]:
     """Create a private room and a user outside it."""
     alice, stranger = server.sign_up("alice"), server.sign_up("stranger")
     made = alice.request("POST", "/api/rooms", json={"kind": "private", "name": "Secret"})
     room = made.json()["room"]["id"]
     first = alice.request("POST", f"/api/rooms/{room}/messages", json={"key": "k", "body": "among us"}).json()["seq"]
-    return Place(room, alice.id, first, 1), stranger
+    return Subject(room, alice.id, first, 1), stranger
 
 
-async def alike(question: Question, place: Place, account: Account, connection: Connection) -> tuple[bool, str]:
+async def alike(question: Question, subject: Subject, account: Account, connection: Connection) -> tuple[bool, str]:
     """Return whether both refusals take equally long, and figures.
 
     It compares the fastest quarter of the samples, because noise makes them slower only.
@@ -39,7 +39,7 @@ async def alike(question: Question, place: Place, account: Account, connection: 
     figures = ""
     for _ in range(ATTEMPTS):
         for _ in range(SAMPLES):
-            for seconds, asked in zip(took, (place, replace(place, room=ABSENT)), strict=True):
+            for seconds, asked in zip(took, (subject, replace(subject, room=ABSENT)), strict=True):
                 begin = time.perf_counter()
                 await question.ask(asked, account, connection)
                 seconds.append(time.perf_counter() - begin)
@@ -51,16 +51,16 @@ async def alike(question: Question, place: Place, account: Account, connection: 
 
 
 async def test_questions_about_a_private_room_are_refused_as_fast_as_about_a_missing_one(server: Server) -> None:
-    place, stranger = create_target(server)
+    subject, stranger = create_target(server)
     async with await Connection.open(server.websocket_url, stranger.token) as connection:
-        found = [await alike(question, place, stranger, connection) for question in questions()]
+        found = [await alike(question, subject, stranger, connection) for question in questions()]
     assert [figures for is_alike, figures in found if not is_alike] == []
 
 
 async def test_control_a_server_that_delays_refusals_of_existing_rooms_is_detected(make_server: MakeServer) -> None:
     slow = make_server(launcher=("-m", "tests.rooms.slow_server")).start()
-    place, stranger = create_target(slow)
+    subject, stranger = create_target(slow)
     (question,) = [question for question in questions() if question.name == "message.edit.by.room"]
     async with await Connection.open(slow.websocket_url, stranger.token) as connection:
-        is_alike, figures = await alike(question, place, stranger, connection)
+        is_alike, figures = await alike(question, subject, stranger, connection)
     assert not is_alike, figures

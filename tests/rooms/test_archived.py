@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from hubbub.domain.model import LOBBY
-from tests.rooms.questions import Place, Question, questions
+from tests.rooms.questions import Question, Subject, questions
 from tests.support.client import Connection
 from tests.support.server import Account, Server
 
@@ -50,10 +50,10 @@ class Archive:
 
     alice: Account
     owner: Account
-    place: Place
+    subject: Subject
 
     def put_away(self) -> None:
-        assert self.alice.request("POST", f"/api/rooms/{self.place.room}/archive").status_code == 200
+        assert self.alice.request("POST", f"/api/rooms/{self.subject.room}/archive").status_code == 200
 
     async def asked(self, who: Account) -> dict[Question, tuple[int, str]]:
         """Return the answers to all questions while the room is archived."""
@@ -61,7 +61,7 @@ class Archive:
         async with await Connection.open(who.server.websocket_url, who.token) as connection:
             for question in QUESTIONS:
                 self.put_away()
-                answers[question] = await question.ask(self.place, who, connection)
+                answers[question] = await question.ask(self.subject, who, connection)
         return answers
 
 
@@ -80,18 +80,18 @@ def archive(server: Server, owner: Account) -> Archive:
         for number in range(count):
             said = {"key": str(number), "body": "hello"}
             seqs.append(alice.request("POST", f"/api/rooms/{where}/messages", json=said).json()["seq"])
-    return Archive(alice, owner, Place(room, bob.id, seqs[0], seqs[-1]))
+    return Archive(alice, owner, Subject(room, bob.id, seqs[0], seqs[-1]))
 
 
 async def test_the_rooms_owner_cannot_change_an_archived_room(archive: Archive) -> None:
-    head = archive.alice.get(f"/api/rooms/{archive.place.room}")["room"]["head"]
+    head = archive.alice.get(f"/api/rooms/{archive.subject.room}")["room"]["head"]
     answers = await archive.asked(archive.alice)
     refused = {question for question, (status, said) in answers.items() if status in REFUSED and ARCHIVED in said}
     assert {question.name for question in set(QUESTIONS) - refused if not is_allowed(question)} == set()
     assert {question.name for question in refused if is_allowed(question)} == set(), (
         "entries of ALLOWED that are refused"
     )
-    kinds = {event["type"] for event in archive.alice.log(f"room:{archive.place.room}", after=head)}
+    kinds = {event["type"] for event in archive.alice.log(f"room:{archive.subject.room}", after=head)}
     assert kinds == {"room.archived", "room.restored", "message.deleted"}
 
 
@@ -108,5 +108,5 @@ async def test_control_in_an_open_room_nothing_is_refused_as_archived(archive: A
     async with await Connection.open(archive.alice.server.websocket_url, archive.alice.token) as connection:
         for question in QUESTIONS:
             if "archive" not in question.name and "leave" not in question.name:
-                _, said = await question.ask(archive.place, archive.alice, connection)
+                _, said = await question.ask(archive.subject, archive.alice, connection)
                 assert ARCHIVED not in said, question.name

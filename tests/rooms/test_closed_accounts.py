@@ -24,6 +24,6 @@ async def test_a_closed_account_gets_the_same_error_from_every_command(world: Wo
     await world.do(SetDisabled(user=world.bob.id, disabled=True), SYSTEM)
     for kind in WIRE:
         command = filled(kind, room, world.alice.id)
-        for result in await world.desk.together([(command, world.bob), (command, world.bob)]):
+        for result in await world.store.together([(command, world.bob), (command, world.bob)]):
             assert isinstance(result, Forbidden), f"{kind.kind}: {result}"
             assert result.message == CLOSED, kind.kind

@@ -23,7 +23,7 @@ from hubbub.domain.text import MAX_DESCRIPTION, MAX_DIRECT, MAX_INVITED, MAX_TOP
 from hubbub.engine.batch import Receipt
 from hubbub.features import rooms, sync
 from hubbub.storage import members
-from tests.engine.conftest import Desk, desk_at
+from tests.engine.conftest import Store, store_at
 from tests.engine.test_two_nodes import insist
 from tests.rooms.conftest import World
 from tests.support.postgres import Postgres
@@ -47,7 +47,7 @@ async def test_a_private_room_has_its_members_from_the_start_and_is_invisible_to
             0,
             0,
         )
-        own = world.desk.database.read(members.find, room, who.id)
+        own = world.store.database.read(members.find, room, who.id)
         assert own is not None
         assert (own.joined_seq, own.sees_from, own.members) == (seq, seq, 2)
         added = world.told(user_topic(who.id))[-1].event
@@ -64,9 +64,9 @@ async def test_a_private_room_has_its_members_from_the_start_and_is_invisible_to
     for stranger in (world.carol, world.owner, world.guest):
         assert room not in world.sees(stranger)
         with pytest.raises(NotFound):
-            world.desk.database.read(rooms.detail, stranger.id, room)
+            world.store.database.read(rooms.detail, stranger.id, room)
         with pytest.raises(NotFound):
-            world.desk.database.read(sync.events_since, stranger.id, True, EventsSince(topic=f"room:{room}", after=0))
+            world.store.database.read(sync.events_since, stranger.id, True, EventsSince(topic=f"room:{room}", after=0))
 
 
 async def test_private_rooms_may_share_a_name_and_public_rooms_may_not(world: World) -> None:
@@ -98,7 +98,7 @@ async def test_a_direct_room_is_found_again_by_its_members_whoever_asks(world: W
 async def test_a_direct_room_requested_many_times_in_a_batch_is_created_once(world: World) -> None:
     pairs = [(world.alice, world.bob), (world.alice, world.bob), (world.bob, world.alice), (world.alice, world.bob)]
     asked = [(CreateRoom(kind="direct", members=(other.id,)), one) for one, other in pairs]
-    receipts = await world.desk.together(asked)
+    receipts = await world.store.together(asked)
     answers = [receipt.answer["room"] for receipt in receipts if isinstance(receipt, Receipt)]
     assert len(answers) == len(asked)
     assert {(room.id, room.head, room.member_count) for room in answers} == {
@@ -108,7 +108,7 @@ async def test_a_direct_room_requested_many_times_in_a_batch_is_created_once(wor
 
 async def test_a_direct_room_is_found_again_after_a_member_deleted_their_account(world: World) -> None:
     room = await world.room(CreateRoom(kind="direct", members=(world.bob.id,)))
-    await world.desk.journal.submit(DeleteAccount(user=world.bob.id), SYSTEM)
+    await world.store.journal.submit(DeleteAccount(user=world.bob.id), SYSTEM)
     assert await world.room(CreateRoom(kind="direct", members=(world.bob.id,))) == room
     names = [person.name for person in world.sees(world.alice)[room].members or ()]
     assert names == ["alice", f"deleted-{world.bob.id}"]
@@ -149,11 +149,11 @@ async def test_the_same_key_returns_the_rooms_current_state(world: World) -> Non
 async def test_a_key_stored_before_rooms_had_kinds_still_returns_its_room(world: World) -> None:
     """For a plain public room the hash covers the name alone, as in the first version."""
     await world.do(CreateRoom(name="Old", key="k"))
-    assert world.desk.rows("SELECT hash FROM answers") == [(sha256(b"Old").hexdigest(),)]
+    assert world.store.rows("SELECT hash FROM answers") == [(sha256(b"Old").hexdigest(),)]
 
 
 async def test_only_active_users_with_an_account_can_be_members_of_a_new_room(world: World) -> None:
-    await world.desk.journal.submit(SetDisabled(user=world.carol.id, disabled=True), SYSTEM)
+    await world.store.journal.submit(SetDisabled(user=world.carol.id, disabled=True), SYSTEM)
     for kind in ("public", "private", "direct"):
         name = None if kind == "direct" else "Plans"
         for user, refusal in ((NOBODY, NotFound), (world.carol.id, NotFound), (world.guest.id, Forbidden)):
@@ -166,7 +166,7 @@ async def test_only_active_users_with_an_account_can_be_members_of_a_new_room(wo
 
 
 async def test_fields_of_a_new_room_are_accepted_at_their_limits_and_refused_beyond(world: World) -> None:
-    crowd = [(await world.desk.person(f"crowd{number}")).id for number in range(MAX_INVITED)]
+    crowd = [(await world.store.person(f"crowd{number}")).id for number in range(MAX_INVITED)]
     fits = {"kind": "private", "name": "x" * 64, "topic": "t" * MAX_TOPIC, "description": "d" * MAX_DESCRIPTION}
     room = await world.room(CreateRoom.model_validate({**fits, "members": crowd}))
     assert world.sees(world.alice)[room].member_count == 1 + MAX_INVITED
@@ -187,16 +187,16 @@ async def test_fields_of_a_new_room_are_accepted_at_their_limits_and_refused_bey
 
 async def test_two_users_who_write_to_each_other_at_once_on_two_nodes_share_one_room(postgres_server: Postgres) -> None:
     address = postgres_server.fresh()
-    async with desk_at(address) as first, desk_at(address) as second:
+    async with store_at(address) as first, store_at(address) as second:
         people = [await first.person(f"person{number}") for number in range(8)]
 
-        async def write(desk: Desk, me: int, other: int) -> object:
+        async def write(store: Store, me: int, other: int) -> object:
             command = CreateRoom(kind="direct", members=(people[other].id,))
-            room = (await insist(desk, command, people[me])).answer["room"]
+            room = (await insist(store, command, people[me])).answer["room"]
             return room.id
 
         pairs = [(one, other) for one in range(0, 8, 2) for other in range(1, 8, 2)]
-        asked = [write(desk, *pair) for pair in pairs for desk, pair in ((first, pair), (second, pair[::-1]))]
+        asked = [write(store, *pair) for pair in pairs for store, pair in ((first, pair), (second, pair[::-1]))]
         given = await asyncio.gather(*asked)
         assert given[::2] == given[1::2]
         assert first.rows("SELECT count(*) FROM rooms WHERE kind = 'direct'") == [(len(pairs),)]

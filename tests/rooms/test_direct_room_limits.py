@@ -21,9 +21,9 @@ def put(world: World, count: int, maker: Actor, *others: Actor, first: int = 10*
         VALUES (:id, 'direct', '', :user, 0, 2, :key)"""
     been = """INSERT INTO members (room, "user", role, joined_seq, joined_at, read_seq, read_n)
         VALUES (:room, :user, 'member', 1, 0, 1, 0)"""
-    with world.desk.elsewhere() as store:
-        store.execute(text(made), rooms)
-        store.execute(text(been), places)
+    with world.store.elsewhere() as other:
+        other.execute(text(made), rooms)
+        other.execute(text(been), places)
 
 
 async def test_direct_rooms_created_by_others_do_not_count_towards_my_limit(

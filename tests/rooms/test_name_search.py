@@ -10,7 +10,8 @@ from hubbub.domain.commands import ArchiveRoom, CreateRoom, DeleteAccount, SetDi
 from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import LOBBY, SYSTEM, Actor
 from hubbub.domain.names import search_key
-from hubbub.features import members, people, rooms
+from hubbub.features import members, rooms
+from hubbub.features import users as directory
 from hubbub.storage import accounts
 from hubbub.storage.schema import members as memberships
 from hubbub.storage.schema import users
@@ -28,7 +29,7 @@ def find(world: World) -> Find:
     """Search for people as bob, and return their names."""
 
     def found(text: str, limit: int = 50) -> list[str]:
-        page = world.desk.database.read(people.search, world.bob, text, limit)
+        page = world.store.database.read(directory.search, world.bob, text, limit)
         assert isinstance(page["users"], list)
         return [person["name"] for person in page["users"]]
 
@@ -36,7 +37,7 @@ def find(world: World) -> Find:
 
 
 async def named(world: World, *given: str) -> list[Actor]:
-    return [await world.desk.person(name) for name in given]
+    return [await world.store.person(name) for name in given]
 
 
 async def test_people_are_found_by_any_part_of_their_names_the_best_match_first(world: World, find: Find) -> None:
@@ -79,19 +80,19 @@ async def test_the_text_is_no_pattern_and_an_overlong_one_finds_nothing(world: W
 
 async def test_guests_and_closed_accounts_are_not_found_and_guests_find_nobody(world: World, find: Find) -> None:
     gone, locked = await named(world, "alfred", "alma")
-    await world.desk.journal.submit(DeleteAccount(user=gone.id), SYSTEM)
-    await world.desk.journal.submit(SetDisabled(user=locked.id, disabled=True), SYSTEM)
+    await world.store.journal.submit(DeleteAccount(user=gone.id), SYSTEM)
+    await world.store.journal.submit(SetDisabled(user=locked.id, disabled=True), SYSTEM)
     assert find("al") == ["alice"]
     assert find("gast") == find("deleted") == find("#") == []
     with pytest.raises(Forbidden):
-        world.desk.database.read(people.search, world.guest, "al", 50)
+        world.store.database.read(directory.search, world.guest, "al", 50)
 
 
 async def test_a_list_of_all_people_has_pages_by_id(world: World) -> None:
     found: list[str] = []
     after, more = 0, True
     while more:
-        page = world.desk.database.read(people.listing, world.bob, after, 2)
+        page = world.store.database.read(directory.listing, world.bob, after, 2)
         assert isinstance(page["users"], list)
         found += [person["name"] for person in page["users"]]
         after, more = page["users"][-1]["id"], bool(page["more"])
@@ -104,7 +105,7 @@ async def test_members_are_found_by_any_part_of_their_names_by_members_alone(wor
     )
 
     def found(who: Actor, text: str, where: int = room) -> list[str]:
-        page = world.desk.database.read(members.search, who, where, text, 50)
+        page = world.store.database.read(members.search, who, where, text, 50)
         assert isinstance(page["members"], list)
         return [member["name"] for member in page["members"]]
 
@@ -125,7 +126,7 @@ async def test_rooms_are_found_by_any_part_of_their_names_if_the_user_may_see_th
     await world.room(CreateRoom.model_validate({"kind": "direct", "members": [world.bob.id]}))
 
     def found(who: Actor, text: str, **query: bool) -> list[tuple[str, bool]]:
-        page = world.desk.database.read(rooms.search, who.id, text, 50, **query)
+        page = world.store.database.read(rooms.search, who.id, text, 50, **query)
         assert isinstance(page["rooms"], list)
         return [(room["name"], room["joined"]) for room in page["rooms"]]
 
@@ -149,20 +150,20 @@ async def test_a_search_among_a_hundred_thousand_people_takes_at_most_two_bounde
 
     crowd = [(10_000 + number, name(number)) for number in range(CROWD)]
     common = {"role": "member", "disabled": False, "created_at": START}
-    with world.desk.elsewhere() as connection:
+    with world.store.elsewhere() as connection:
         connection.execute(
             insert(users),
             [{"id": id_, "name": who, "skeleton": who, "search_key": search_key(who), **common} for id_, who in crowd],
         )
         place = {"room": LOBBY, "role": "member", "joined_seq": 1, "joined_at": START, "read_seq": 1, "read_n": 0}
         connection.execute(insert(memberships), [{"user": id_, **place} for id_, _ in crowd])
-        if not world.desk.database.is_sqlite:
+        if not world.store.database.is_sqlite:
             connection.exec_driver_sql("ANALYZE")
 
     def processor_time(search: Callable[[Connection], None]) -> float:
         """Return the seconds that this process spends. PostgreSQL ends a statement that takes too long."""
         began = thread_time()
-        world.desk.database.read(search)
+        world.store.database.read(search)
         return thread_time() - began
 
     for text in ("a", "anna", "mannmann.99", ".77777", "zzz", "nali"):
@@ -173,4 +174,4 @@ async def test_a_search_among_a_hundred_thousand_people_takes_at_most_two_bounde
 
         spent = min(processor_time(search) for _ in range(3))
         assert spent < BOUND, f"{text}: {spent:.2f} s of processor time"
-    assert world.desk.database.read(accounts.search, ".77777", 51)[0].name == name(77_777)
+    assert world.store.database.read(accounts.search, ".77777", 51)[0].name == name(77_777)

@@ -57,7 +57,7 @@ async def test_an_update_reaches_the_rooms_members_and_every_users_directory(wor
         await refused(world, Conflict, UpdateRoom(room=room, name=name), world.alice)
     await world.do(UpdateRoom(room=room, name="deeds"))  # The new name may look like the old one.
     for topic in (room_topic(room), "site"):
-        entries = world.desk.database.read(log.entries, topic, 0)
+        entries = world.store.database.read(log.entries, topic, 0)
         assert [entry.event.topic for entry in entries] == [topic] * len(entries), (
             "other nodes read the entries with their topic"
         )
@@ -139,5 +139,5 @@ async def test_events_from_before_a_members_join_cannot_be_read(world: World, ro
     assert floor == int(str(joined["seq"])) - 1
     for after, is_reset in ((floor - 1, True), (floor, False)):
         query = EventsSince(topic=room_topic(room), after=after)
-        page = world.desk.database.read(sync.events_since, world.carol.id, True, query)
+        page = world.store.database.read(sync.events_since, world.carol.id, True, query)
         assert page.get("reset", False) is is_reset

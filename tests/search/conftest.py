@@ -10,8 +10,8 @@ from sqlalchemy import NullPool, create_engine, text
 
 from hubbub.domain.model import Role
 from hubbub.storage import search_index
-from tests.support.place import Person, Place, place
 from tests.support.waiting import eventually_async
+from tests.support.world import Person, World, world_at
 
 PATIENCE = 30.0
 keys = count(1)
@@ -20,12 +20,12 @@ keys = count(1)
 class Searches:
     """People in rooms, and what they find."""
 
-    def __init__(self, here: Place) -> None:
-        self.here = here
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.people: dict[str, Person] = {}
 
     async def person(self, name: str, role: Role = Role.MEMBER) -> Person:
-        self.people[name] = await self.here.program(name, role)
+        self.people[name] = await self.world.program(name, role)
         return self.people[name]
 
     async def room(self, owner: Person, name: str, *members: Person, **fields: Any) -> int:
@@ -65,14 +65,14 @@ class Searches:
         """Wait until the follower has handled all entries, and the index is built."""
 
         async def done() -> bool:
-            progress = await self.here.services.search.progress()
-            return progress.complete and await self.here.services.read(behind) == 0
+            progress = await self.world.services.search.progress()
+            return progress.complete and await self.world.services.read(behind) == 0
 
         await eventually_async(done, PATIENCE, "the index has all messages")
 
     async def pack(self) -> None:
         """Put all recent messages into a block, so that they are found there."""
-        await self.here.services.search.rebuild()
+        await self.world.services.search.rebuild()
         await self.indexed()
 
     async def search(self, person: Person, q: str, **parameters: Any) -> dict[str, Any]:
@@ -105,17 +105,17 @@ def behind(connection: Any) -> int:
 
 @pytest.fixture
 async def searches(database_url: str, tmp_path: Path) -> AsyncIterator[Searches]:
-    async with place(tmp_path / "data", database_url=database_url) as here:
-        yield Searches(here)
+    async with world_at(tmp_path / "data", database_url=database_url) as world:
+        yield Searches(world)
 
 
 def execute(searches: Searches, *statements: str) -> None:
     """Change the database behind the server's back."""
-    engine = create_engine(searches.here.services.database.url, poolclass=NullPool)
+    engine = create_engine(searches.world.services.database.url, poolclass=NullPool)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
 
 async def blocks(searches: Searches) -> int:
-    return len(await searches.here.services.read(search_index.heads, 2**63 - 1))
+    return len(await searches.world.services.read(search_index.heads, 2**63 - 1))

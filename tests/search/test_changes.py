@@ -15,7 +15,7 @@ def where(request: pytest.FixtureRequest) -> str:
 
 def stored(searches: Searches, word: str) -> bool:
     """Return whether the tables of the index contain a word."""
-    database = searches.here.services.database
+    database = searches.world.services.database
     with database.reader.connect() as connection:
         for table in ("search_recent", "search_chunks", "search_blocks"):
             for row in connection.exec_driver_sql(f"SELECT * FROM {table}"):
@@ -81,6 +81,6 @@ async def test_messages_of_a_deleted_account_stay_searchable(searches: Searches)
     room = await searches.room(anna, "Talk", ben)
     await searches.send(ben, room, "fox of ben")
     await searches.indexed()
-    await searches.here.services.journal.submit(DeleteAccount(user=ben.id), SYSTEM)
+    await searches.world.services.journal.submit(DeleteAccount(user=ben.id), SYSTEM)
     assert await searches.find(anna, "fox") == ["fox of ben"]
     assert await searches.find(anna, "from:ben") == []

@@ -190,13 +190,13 @@ async def test_dates_are_days_in_utc(searches: Searches, where: str) -> None:
     anna = await searches.person("anna")
     room = await searches.room(anna, "Talk")
     await searches.send(anna, room, "fox one")
-    searches.here.clock.ahead += 3 * 86_400
-    anna = await searches.here.token("anna")
+    searches.world.clock.ahead += 3 * 86_400
+    anna = await searches.world.token("anna")
     await searches.send(anna, room, "fox two")
     await searches.indexed()
     if where == "block":
         await searches.pack()
-    later = datetime.fromtimestamp(searches.here.clock.now() / 1_000, UTC)
+    later = datetime.fromtimestamp(searches.world.clock.now() / 1_000, UTC)
     day, before, after = (f"{later + timedelta(days=days):%Y-%m-%d}" for days in (0, -1, 1))
     assert await searches.find(anna, f"fox after:{day}") == ["fox two"]
     assert await searches.find(anna, f"fox before:{day}") == ["fox one"]

@@ -15,14 +15,14 @@ from hubbub.storage.schema import INDEX
 from tests.search.conftest import Searches, blocks, execute
 from tests.search.consistency import problems
 from tests.support import depth
-from tests.support.place import place
 from tests.support.waiting import eventually_async
+from tests.support.world import world_at
 
 PATIENCE = 30.0
 
 
 async def problems_of(searches: Searches) -> list[str]:
-    return await searches.here.services.read(problems)
+    return await searches.world.services.read(problems)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_random_changes_leave_exactly_the_tokens_of_the_messages(searches:
                 assert answer.status_code in (200, 403), answer.text
                 there.append((room, seq))
         else:
-            await searches.here.services.search.rebuild()
+            await searches.world.services.search.rebuild()
     await searches.indexed()
     assert await blocks(searches) > 2
     assert await problems_of(searches) == []
@@ -78,7 +78,7 @@ async def test_a_rebuild_while_people_talk_misses_nothing(searches: Searches, mo
     room = await searches.room(anna, "Talk")
     seqs = [await searches.send(anna, room, f"fox {number}") for number in range(100)]
     await searches.indexed()
-    await searches.here.services.search.rebuild()
+    await searches.world.services.search.rebuild()
     incomplete = 0
     for number in range(60):
         await searches.send(anna, room, f"fox new {number}")
@@ -108,27 +108,27 @@ async def test_an_incomplete_index_says_how_far_it_is(searches: Searches) -> Non
 async def test_another_version_of_the_tokeniser_builds_the_index_again(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with place(tmp_path / "data", database_url=database_url) as here:
-        searches = Searches(here)
+    async with world_at(tmp_path / "data", database_url=database_url) as world:
+        searches = Searches(world)
         anna = await searches.person("anna")
         room = await searches.room(anna, "Talk")
         await searches.send(anna, room, "fox")
         await searches.indexed()
     for module in (engine, handlers, search):
         monkeypatch.setattr(module, "VERSION", tokens.VERSION + 1)
-    async with place(tmp_path / "data", database_url=database_url) as here:
-        searches = Searches(here)
-        anna = await here.token("anna")
+    async with world_at(tmp_path / "data", database_url=database_url) as world:
+        searches = Searches(world)
+        anna = await world.token("anna")
         await searches.indexed()
-        assert (await here.services.read(search_index.state)).tokeniser == tokens.VERSION + 1
+        assert (await world.services.read(search_index.state)).tokeniser == tokens.VERSION + 1
         assert await searches.find(anna, "fox") == ["fox"]
         assert await problems_of(searches) == []
 
 
 async def test_messages_from_before_the_index_are_found_after_an_upgrade(database_url: str, tmp_path: Path) -> None:
     """A restored backup is the same: its tables of the index are empty, and its followers may be anywhere."""
-    async with place(tmp_path / "data", database_url=database_url) as here:
-        searches = Searches(here)
+    async with world_at(tmp_path / "data", database_url=database_url) as world:
+        searches = Searches(world)
         anna = await searches.person("anna")
         room = await searches.room(anna, "Talk")
         for number in range(20):
@@ -137,23 +137,23 @@ async def test_messages_from_before_the_index_are_found_after_an_upgrade(databas
         execute(searches, *(f"DELETE FROM {table}" for table in INDEX))
         if random.random() < 0.5:
             execute(searches, "DELETE FROM follower_positions")
-    async with place(tmp_path / "data", database_url=database_url) as here:
-        searches = Searches(here)
-        anna = await here.token("anna")
+    async with world_at(tmp_path / "data", database_url=database_url) as world:
+        searches = Searches(world)
+        anna = await world.token("anna")
         await searches.indexed()
         assert len(await searches.find(anna, "fox")) == 20
         assert await problems_of(searches) == []
 
 
 async def test_a_send_takes_no_statement_for_the_index(tmp_path: Path) -> None:
-    async with place(tmp_path / "data") as here:
-        searches = Searches(here)
+    async with world_at(tmp_path / "data") as world:
+        searches = Searches(world)
         anna = await searches.person("anna")
         room = await searches.room(anna, "Talk")
         await searches.indexed()
-        await here.services.followers.detach("search")
+        await world.services.followers.detach("search")
         statements: list[str] = []
-        connection = here.services.journal._writer.get().connection.driver_connection
+        connection = world.services.journal._writer.get().connection.driver_connection
         assert connection is not None
         connection.set_trace_callback(statements.append)
         seq = await searches.send(anna, room, "fox")

@@ -10,8 +10,8 @@ from hubbub.domain.errors import BadRequest
 from hubbub.features import search
 from hubbub.features.search import SearchRequest
 from tests.search.conftest import Searches
-from tests.support.place import place
 from tests.support.postgres import Postgres
+from tests.support.world import world_at
 
 REQUEST = SearchRequest("fox", False, None, 20)
 
@@ -24,17 +24,17 @@ def impatient(connection: Connection, user: int) -> dict[str, Any]:
 @pytest.mark.usefixtures("patient_postgresql")
 async def test_a_search_that_takes_too_long_is_a_bad_request(postgres_server: Postgres, tmp_path: Path) -> None:
     address = postgres_server.fresh()
-    async with place(tmp_path / "data", database_url=address) as here:
-        searches = Searches(here)
+    async with world_at(tmp_path / "data", database_url=address) as world:
+        searches = Searches(world)
         anna = await searches.person("anna")
         await searches.indexed()
         engine = create_engine(address, poolclass=NullPool)
         with engine.connect() as other:
             other.execute(text("LOCK TABLE search_blocks IN ACCESS EXCLUSIVE MODE"))
             with pytest.raises(BadRequest, match="takes too long"):
-                await here.services.read(impatient, anna.id)
+                await world.services.read(impatient, anna.id)
             other.rollback()
-        assert (await here.services.read(impatient, anna.id))["results"] == []
+        assert (await world.services.read(impatient, anna.id))["results"] == []
     postgres_server.drop(address)
 
 

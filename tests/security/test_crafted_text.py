@@ -27,8 +27,8 @@ from tests.authorisation.rest_client import FORM, JSON
 from tests.generated.contract import read
 from tests.security.crafted import FRAME, few, longest, places, put, resolve, sample, shorter, wrong
 from tests.support.asgi_socket import Socket
-from tests.support.place import HOST, Person, Place, place
 from tests.support.timing import ATTEMPTS
+from tests.support.world import HOST, Person, World, world_at
 
 BOUND = 0.05
 """Seconds of CPU, beyond what the same request costs with a plain value."""
@@ -121,9 +121,9 @@ class Findings:
 class TargetApp:
     """The whole application with guests enabled, and a member who makes requests."""
 
-    def __init__(self, here: Place, member: Person) -> None:
-        self.app = compose(here.services, AsgiGateway(here.services))
-        self.document = here.app.openapi()
+    def __init__(self, world: World, member: Person) -> None:
+        self.app = compose(world.services, AsgiGateway(world.services))
+        self.document = world.app.openapi()
         self.headers = {"authorization": member.client.headers["Authorization"]}
         self.token = self.headers["authorization"].partition(" ")[2]
 
@@ -146,8 +146,8 @@ async def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     """
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "PasswordHasher", lambda **_: quick)
-    async with place(tmp_path / "data", guests=True, trusted_proxies="127.0.0.0/8") as here:
-        yield TargetApp(here, await here.program("alice"))
+    async with world_at(tmp_path / "data", guests=True, trusted_proxies="127.0.0.0/8") as world:
+        yield TargetApp(world, await world.program("alice"))
 
 
 def filled(path: str, parameters: dict[str, Any], **crafted: str) -> str:

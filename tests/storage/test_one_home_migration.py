@@ -27,7 +27,7 @@ from hubbub.features import edits, messages, sync
 from hubbub.storage import backup, backup_format, log, migrate, restore
 from hubbub.storage.database import Database
 from tests.backup.content import put_back
-from tests.engine.conftest import desk_at
+from tests.engine.conftest import store_at
 from tests.support.postgres import Postgres
 
 NOW = 1_790_000_000_000
@@ -138,14 +138,14 @@ async def test_keys_of_earlier_messages_are_recognised(earlier: Database) -> Non
     page = SEEN["pages"][f"{bob} {room}"][0]["messages"]
     stored = {message["body"]: message for message in page if "forwarded" not in message}
     last, edited = stored["many 19"], stored["edited twice @alice @bob, new"]
-    async with desk_at(earlier.url.render_as_string(hide_password=False)) as desk:
+    async with store_at(earlier.url.render_as_string(hide_password=False)) as store:
         actor = Actor(bob, "bob", Role.MEMBER, session="s")
         command = SendMessage(room=room, key=last["key"], body=last["body"])
-        assert (await desk.journal.submit(command, actor)).answer["seq"] == last["seq"]
+        assert (await store.journal.submit(command, actor)).answer["seq"] == last["seq"]
         command = SendMessage(room=room, key=edited["key"], body="edited twice @alice, old")
-        assert (await desk.journal.submit(command, actor)).answer["seq"] == edited["seq"]
+        assert (await store.journal.submit(command, actor)).answer["seq"] == edited["seq"]
         with pytest.raises(Conflict):
-            await desk.journal.submit(command.model_copy(update={"body": "another"}), actor)
+            await store.journal.submit(command.model_copy(update={"body": "another"}), actor)
 
 
 # -- interruptions
@@ -239,15 +239,15 @@ async def test_a_message_of_an_earlier_version_is_in_no_file_after_its_deletion(
         put_back(BACKUP, f"sqlite:///{file}", tmp_path / "data")
     alice = Actor(SEEN["users"]["alice"], "alice", Role.MEMBER, session="s")
     words = ["late, edited", "longer longer", "plain, edited after"]
-    async with desk_at(f"sqlite:///{file}") as desk:
+    async with store_at(f"sqlite:///{file}") as store:
         for room in SEEN["rooms"].values():
             for message in SEEN["pages"][f"{alice.id} {room}"][0]["messages"]:
                 if message["by"] == alice.id and not message["deleted"] and message["body"]:
-                    done = await desk.journal.submit(DeleteMessage(room=room, message=message["seq"]), alice)
+                    done = await store.journal.submit(DeleteMessage(room=room, message=message["seq"]), alice)
                     assert isinstance(done, Receipt)
-        for room, seq, author in desk.rows("SELECT room, seq, author FROM messages WHERE body LIKE 'late, edited%'"):
+        for room, seq, author in store.rows("SELECT room, seq, author FROM messages WHERE body LIKE 'late, edited%'"):
             forwarder = Actor(int(str(author)), "carol", Role.MEMBER, session="s")
-            await desk.journal.submit(DeleteMessage(room=int(str(room)), message=int(str(seq))), forwarder)
+            await store.journal.submit(DeleteMessage(room=int(str(room)), message=int(str(seq))), forwarder)
     assert [each for each in words if each.encode() in content_of(file)] == []
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RootTransaction
 
 from hubbub.cli import main
 from hubbub.delivery.fanout import Fanout
+from hubbub.domain import rules
 from hubbub.domain.commands import SendMessage
 from hubbub.domain.model import Membership
 from hubbub.engine.batch import Batch
@@ -29,6 +30,7 @@ from hubbub.storage.epochs import Commit
 from hubbub.storage.facts import RoomFacts
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
+from tests.deletion import undone
 
 WINDOW = 0.03
 """Seconds between the early answer and the COMMIT.
@@ -211,7 +213,13 @@ def share_database() -> None:
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 
+def rank_all_as_staff() -> None:
+    """Give every user the rank of staff in the management of members."""
+    rules.rank = lambda actor, room: rules.STAFF_RANK
+
+
 FAULTS = {
+    **undone.FAULTS,
     "ack-before-commit": lambda: answer_before_commit("ack"),
     "publish-before-commit": lambda: answer_before_commit("publish"),
     "synchronous-off": never_sync,
@@ -226,6 +234,7 @@ FAULTS = {
     "keep-epoch": keep_epoch,
     "never-look-back": never_look_back,
     "share-database": share_database,
+    "rank-all-as-staff": rank_all_as_staff,
 }
 
 if __name__ == "__main__":

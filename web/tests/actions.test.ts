@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Reaction } from "../src/contract";
 import { byKey, ACTIONS, offered } from "../src/features/actions/action_list";
-import type { Scene } from "../src/features/actions/rights";
-import { gist } from "../src/features/messages/gist";
+import type { ActionTarget } from "../src/features/permissions/on_messages";
+import { gist } from "../src/features/markup/gist";
 import { missing } from "../src/features/messages/missing.svelte";
 import { spoken, whoReacted, withPending, type PendingReaction } from "../src/features/reactions/reactions";
 import type { MessagePinned, MessageUnpinned } from "../src/state/events";
@@ -15,30 +15,30 @@ import { fromMessage, type MessageItem } from "../src/state/timeline";
 import { alice, AT, room, said, welcome } from "./build";
 
 const item = (seq: number, more: Partial<MessageItem> = {}): MessageItem => ({ ...fromMessage(said(seq)), ...more });
-const scene = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me: Partial<User> = {}): Scene => ({
+const target = (message: Partial<MessageItem> = {}, where: Partial<Room> = {}, me: Partial<User> = {}): ActionTarget => ({
   me: { ...alice, ...me },
   room: room(2, where),
   message: item(5, message),
 });
-const labels = (seen: Scene): string[] => offered(seen).map(({ label }) => label);
+const labels = (seen: ActionTarget): string[] => offered(seen).map(({ label }) => label);
 const reaction = (emoji: string, count: number, mine: boolean, users: number[]): Reaction => ({ emoji, count, mine, users });
 
 describe("actions offered on a message", () => {
   const always = ["Reply", "React", "Forward", "Copy text", "Copy link"];
 
-  it.each<[string, Scene, readonly string[]]>([
-    ["another user's message", scene(), []],
-    ["the user's own message", scene({ by: alice.id }), ["Edit", "Delete"]],
-    ["the user's own edited message", scene({ by: alice.id, edited_at: AT }), ["Edit", "Edit history", "Delete"]],
-    ["the user's own forwarded message", scene({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
-    ["another user's message, for a moderator", scene({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
-    ["another user's message, for an admin", scene({}, {}, { role: "admin" }), ["Pin", "Delete"]],
+  it.each<[string, ActionTarget, readonly string[]]>([
+    ["another user's message", target(), []],
+    ["the user's own message", target({ by: alice.id }), ["Edit", "Delete"]],
+    ["the user's own edited message", target({ by: alice.id, edited_at: AT }), ["Edit", "Edit history", "Delete"]],
+    ["the user's own forwarded message", target({ by: alice.id, forwarded: { by: 8, name: "bob", at: AT } }), ["Delete"]],
+    ["another user's message, for a moderator", target({ edited_at: AT }, { role: "moderator" }), ["Pin", "Edit history", "Delete"]],
+    ["another user's message, for an admin", target({}, {}, { role: "admin" }), ["Pin", "Delete"]],
     [
       "another user's message in a direct room, where both users may pin and neither moderates",
-      scene({ pinned: true }, { kind: "direct", role: "owner" }),
+      target({ pinned: true }, { kind: "direct", role: "owner" }),
       ["Unpin"],
     ],
-    ["a message with reactions", scene({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
+    ["a message with reactions", target({ reactions: [reaction("👍", 1, false, [8])] }), ["Who reacted"]],
   ])("%s", (_, seen, more) => {
     const found = labels(seen).filter((label) => label !== "Mark as unread");
     expect(new Set(found)).toEqual(new Set([...always, ...more]));
@@ -46,27 +46,27 @@ describe("actions offered on a message", () => {
 
   it("archived rooms and deleted messages offer few actions", () => {
     const changing = ["Reply", "React", "Edit", "Delete", "Pin", "Unpin"];
-    expect(labels(scene({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(
+    expect(labels(target({ by: alice.id }, { archived: true, role: "owner" }))).toEqual(
       expect.arrayContaining(["Forward", "Copy text", "Copy link"]),
     );
-    const left = (seen: Scene): string[] => labels(seen).filter((label) => changing.includes(label));
-    expect(left(scene({ by: alice.id }, { archived: true }))).toEqual(["Delete"]);
-    expect(left(scene({ by: alice.id, body: null, deleted: true }, { role: "owner" }))).toEqual([]);
-    expect(labels(scene({ body: null, deleted: true }))).toContain("Copy link");
+    const left = (seen: ActionTarget): string[] => labels(seen).filter((label) => changing.includes(label));
+    expect(left(target({ by: alice.id }, { archived: true }))).toEqual(["Delete"]);
+    expect(left(target({ by: alice.id, body: null, deleted: true }, { role: "owner" }))).toEqual([]);
+    expect(labels(target({ body: null, deleted: true }))).toContain("Copy link");
   });
 
   it("every offered action has its own key, and none moves the focus", () => {
     for (const seen of [
-      scene(),
-      scene({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" }),
+      target(),
+      target({ by: alice.id, pinned: true, edited_at: AT, reactions: [reaction("👍", 1, false, [8])] }, { role: "owner" }),
     ]) {
       const keys = offered(seen).map(({ key }) => key);
       expect(new Set(keys).size).toBe(keys.length);
     }
     expect(ACTIONS.filter(({ key }) => ["j", "k", "Enter", "Escape", "ArrowUp", "ArrowDown", "Home", "End"].includes(key))).toEqual([]);
-    expect(byKey(scene(), "R")?.label).toBe("Reply");
-    expect(byKey(scene({ by: alice.id }), "Backspace")?.label).toBe("Delete");
-    expect(byKey(scene(), "Delete")).toBeUndefined();
+    expect(byKey(target(), "R")?.label).toBe("Reply");
+    expect(byKey(target({ by: alice.id }), "Backspace")?.label).toBe("Delete");
+    expect(byKey(target(), "Delete")).toBeUndefined();
   });
 });
 

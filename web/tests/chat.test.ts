@@ -35,7 +35,7 @@ class Far {
     this.onmessage({ data });
   }
 }
-class Line extends Far {}
+class Socket extends Far {}
 class Windows extends Far {}
 
 const nothing = (): void => {};
@@ -52,7 +52,7 @@ beforeEach(() => {
   vi.stubGlobal("sessionStorage", new Memory());
   vi.stubGlobal("addEventListener", nothing);
   vi.stubGlobal("removeEventListener", nothing);
-  vi.stubGlobal("WebSocket", Line);
+  vi.stubGlobal("WebSocket", Socket);
   vi.stubGlobal("BroadcastChannel", Windows);
 });
 
@@ -61,8 +61,8 @@ afterEach(() => vi.unstubAllGlobals());
 async function begun(accounts: "own" | "host" = "own"): Promise<Chat> {
   const chat = new Chat(alice, { name: "here", accounts, needs_owner: false, signup: "open", version: "1" });
   chat.start();
-  Line.last.onopen();
-  Line.last.says(JSON.stringify(welcome({ "room:1": 10, "room:2": 4, "user:7": 3 })));
+  Socket.last.onopen();
+  Socket.last.says(JSON.stringify(welcome({ "room:1": 10, "room:2": 4, "user:7": 3 })));
   await vi.waitUntil(() => chat.sync.live);
   return chat;
 }
@@ -78,10 +78,10 @@ describe("a chat that ends", () => {
   ] as const)("keeps or deletes unsent text: %s", async (_, code, accounts, stays) => {
     const chat = await begun(accounts);
     chat.drafts.save(1, { text: "a draft" });
-    Line.last.onclose({ code: 1006, reason: "" });
+    Socket.last.onclose({ code: 1006, reason: "" });
     chat.input({ type: "send", key: "k", room: 1, body: "on its way" });
     chat.reconnectNow();
-    if (code) Line.last.onclose({ code, reason: "" });
+    if (code) Socket.last.onclose({ code, reason: "" });
     else Windows.last.says({ user: 7, over: true });
     expect(chat.ended).not.toBeNull();
     expect(keys(ofBrowser()).sort()).toEqual(stays ? ["draft.7.1", "outbox.7.k"] : []);
@@ -98,17 +98,17 @@ describe("a chat", () => {
   it("turns unsent messages to a room that the user was removed from into a draft, with a notice until it is dismissed", async () => {
     const chat = await begun();
     chat.drafts.save(2, { text: "begun" });
-    Line.last.onclose({ code: 1006, reason: "" });
+    Socket.last.onclose({ code: 1006, reason: "" });
     for (const key of ["one", "two"]) chat.input({ type: "send", key, room: 2, body: key });
     chat.input({ type: "send", key: "three", room: 1, body: "three" });
     chat.reconnectNow();
-    Line.last.onopen();
-    Line.last.says(JSON.stringify(welcome({ "room:1": 10, "user:7": 4 })));
+    Socket.last.onopen();
+    Socket.last.says(JSON.stringify(welcome({ "room:1": 10, "user:7": 4 })));
     await vi.waitUntil(() => chat.sync.live);
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
     expect(chat.unsent).toEqual([{ room: 2, name: "room 2", count: 2 }]);
     expect(chat.sync.outbox.map((one) => one.key)).toEqual(["three"]);
-    Line.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 2, why: "removed" }));
+    Socket.last.says(JSON.stringify({ topic: "user:7", seq: 4, type: "room.removed", at: AT, room: 2, why: "removed" }));
     await vi.waitUntil(() => chat.state.gone);
     expect(chat.drafts.load(2).text).toBe("one\n\ntwo\n\nbegun");
     chat.dismissUnsent(2);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Chat } from "../src/chat.svelte";
 import { begunAt, emoji, mayMentionAll, names, whole } from "../src/features/composer/completion";
 import { composing, Composing } from "../src/features/composer/composing.svelte";
-import { lastOwn } from "../src/features/messages/messages";
+import { lastOwn } from "../src/features/composer/sending";
 import { Drafts, recentEmoji, usedEmoji } from "../src/persistence";
 import type { Room } from "../src/state/model";
 import { known, loadEmoji, search } from "../src/ui/emoji";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { gist } from "../src/features/messages/gist";
-import { colours } from "../src/features/messages/markup/colours";
+import { gist } from "../src/features/markup/gist";
+import { colours } from "../src/features/markup/colours";
 import corpus from "../../contract/fixtures/mentions.json";
-import { candidates, isGroupMention, meaning } from "../src/features/messages/markup/mentions";
-import { parse } from "../src/features/messages/markup/parse";
-import { DEEPEST } from "../src/features/messages/markup/rules";
-import type { Block, Inline } from "../src/features/messages/markup/tree";
+import { candidates, isGroupMention, meaning } from "../src/features/markup/mentions";
+import { parse } from "../src/features/markup/parse";
+import { DEEPEST } from "../src/features/markup/rules";
+import type { Block, Inline } from "../src/features/markup/tree";
 import { addressAt, targetOf } from "../src/state/links";
 
 /** A tree in short form: `p[b[bold] i[it]]`. */

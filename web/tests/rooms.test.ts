@@ -76,3 +76,33 @@ describe("settings", () => {
     expect(apply(known, changed(false, true))).toEqual(known);
   });
 });
+
+describe("what is kept of each room", () => {
+  /** The names of all parts of the state that have an entry for each room. */
+  const parts = Object.entries(initial(alice)).flatMap(([name, value]) => (JSON.stringify(value) === "{}" ? [name] : []));
+  const keysIn = (known: State): Record<string, string[]> =>
+    Object.fromEntries(parts.map((part) => [part, Object.keys(known[part as keyof State] as object)]));
+  const full = (): State => {
+    const timeline = timelineStarted(initial(alice), 1, 1).timelines[1];
+    const filled = Object.fromEntries(parts.map((part) => [part, { 1: [], 2: [] }]));
+    return {
+      ...initial(alice),
+      ...filled,
+      rooms: { 1: room(1), 2: room(2) },
+      timelines: { 1: { ...timeline, status: "ready" }, 2: { ...timeline, status: "ready" } },
+    } as State;
+  };
+  const others = Object.fromEntries(parts.map((part) => [part, ["2"]]));
+
+  it("goes with the room, apart from its name", () => {
+    expect(parts.length).toBeGreaterThan(6);
+    const removed: ChatEvent = { topic: "user:7", seq: 3, type: "room.removed", at: AT, room: 1, why: "removed" };
+    expect(keysIn(apply(full(), removed))).toEqual({ ...others, former: ["1", "2"] });
+  });
+
+  it("is loaded again if the room's log could not be replayed, apart from what only this client knows", () => {
+    const both = { rooms: ["1", "2"], former: ["1", "2"] };
+    const known = welcomed({ ...full(), reading: {} }, welcome({}, { rooms: [room(1), room(2)] }), ["room:1"]);
+    expect(keysIn(known)).toEqual({ ...others, ...both, reading: [] });
+  });
+});

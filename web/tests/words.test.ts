@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { onlyHere } from "../src/features/invites/invites";
-import { clean, obstacle } from "../src/features/messages/messages";
+import { clean, obstacle } from "../src/features/composer/sending";
 import { refusal } from "../src/net/http";
 import { httpUrl, socketUrl } from "../src/net/urls";
 import { hueOf } from "../src/ui/hue";

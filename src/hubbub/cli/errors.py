@@ -31,7 +31,7 @@ def sentences() -> Iterator[None]:
 def _sentence(error: Exception) -> str:
     """Return the message of an error that the operator can act on; raise any other."""
     # Imported here, so that `--version` and a misspelt command respond without loading everything.
-    from hubbub.cli.operator import Refused
+    from hubbub.cli.operator import RequestRefused
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
@@ -42,7 +42,7 @@ def _sentence(error: Exception) -> str:
 
     if isinstance(error, HubbubError):
         return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
-    if isinstance(error, InUse | KeyUnusable | Refused | CannotListen | TooNew | BackupError):
+    if isinstance(error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError):
         return str(error)
     raise error
 

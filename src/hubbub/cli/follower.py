@@ -38,19 +38,21 @@ def list_followers(data: Data = None, config: Config = None) -> None:
 @app.command("pause")
 def pause_follower(name: Name, data: Data = None, config: Config = None) -> None:
     """Pause a follower. It keeps its positions."""
-    from hubbub.control import SetFollowerPaused
-
-    ask(SetFollowerPaused(follower=name, paused=True), data, config)
+    _set_paused(name, True, data, config)
     typer.echo(f"Paused {name}.")
 
 
 @app.command("resume")
 def resume_follower(name: Name, data: Data = None, config: Config = None) -> None:
     """Resume a paused follower, or try a failing one again at once."""
+    _set_paused(name, False, data, config)
+    typer.echo(f"Resumed {name}.")
+
+
+def _set_paused(name: str, paused: bool, data: Data, config: Config) -> None:
     from hubbub.control import SetFollowerPaused
 
-    ask(SetFollowerPaused(follower=name, paused=False), data, config)
-    typer.echo(f"Resumed {name}.")
+    ask(SetFollowerPaused(follower=name, paused=paused), data, config)
 
 
 @app.command("replay")

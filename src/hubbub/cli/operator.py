@@ -16,7 +16,7 @@ TIMEOUT = 30.0
 STOPPED = "The server stopped before it answered. The command may have been executed."
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server reported an error; the message is the server's."""
 
 
@@ -39,7 +39,7 @@ def ask_server(data: Path, request: Request) -> Answer | None:
 
     Blocks.
 
-    Raises Refused, OSError.
+    Raises RequestRefused, OSError.
     """
     with closing(_Connection(data / SOCKET)) as connection:
         try:
@@ -51,16 +51,16 @@ def ask_server(data: Path, request: Request) -> Answer | None:
         if content is None:
             path = f"{path}?{urlencode(request.model_dump(exclude_none=True))}"
         elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
-            raise Refused(f"The request is too large: at most {MAX_REQUEST} bytes.")
+            raise RequestRefused(f"The request is too large: at most {MAX_REQUEST} bytes.")
         try:
             connection.request(method, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer: Answer = orjson.loads(response.read())
             if response.status != 200:
                 refusal: Any = answer["error"]
-                raise Refused(str(refusal["message"]))
+                raise RequestRefused(str(refusal["message"]))
         except (ConnectionError, http.client.IncompleteRead):
-            raise Refused(STOPPED) from None
+            raise RequestRefused(STOPPED) from None
         except (http.client.HTTPException, ValueError, LookupError, TypeError):
-            raise Refused(DIFFERENT_VERSIONS) from None
+            raise RequestRefused(DIFFERENT_VERSIONS) from None
     return answer

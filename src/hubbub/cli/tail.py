@@ -47,7 +47,7 @@ def tail(
     Works with and without a running server, and across its restarts.
     """
     settings = options.settings({"data": data, "log_level": "error"}, config)
-    from hubbub.cli.operator import STOPPED, Refused
+    from hubbub.cli.operator import STOPPED, RequestRefused
     from hubbub.cli.request import ask_with
     from hubbub.control import MAX_WAIT, Tail
     from hubbub.domain.errors import Unavailable
@@ -61,8 +61,8 @@ def tail(
             try:
                 wait = MAX_WAIT if follow else 0
                 page: Any = ask_with(settings, Tail(topic=room, after=after, epoch=epoch, wait=wait))
-            except (Refused, Unavailable, InUse) as error:
-                if first or not follow or (isinstance(error, Refused) and str(error) != STOPPED):
+            except (RequestRefused, Unavailable, InUse) as error:
+                if first or not follow or (isinstance(error, RequestRefused) and str(error) != STOPPED):
                     raise
                 page = None  # the server restarts, or the database is away for a moment
             if page is not None:

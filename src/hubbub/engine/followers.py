@@ -103,6 +103,8 @@ class Follower(ABC):
     """How many topics are handled at a time."""
     max_entries: int = 100
     """How many entries `handle` gets at a time, at most."""
+    pause: float = 0.0
+    """Seconds for which the follower collects new entries after it has handled some."""
 
     @abstractmethod
     async def handle(self, topic: str, entries: Sequence[Entry]) -> FollowerCommand | None:
@@ -376,6 +378,8 @@ class _Runner:
         self._scan_at = 0.0
         """When to compare heads with positions, in the clock's monotonic seconds."""
         self._measure_at = 0.0
+        self._rest_until = 0.0
+        """When the next hints are followed."""
         self._failing: set[str] = set()
         """Topics that have failed since the last success."""
         self._retry_at = float("inf")
@@ -472,7 +476,8 @@ class _Runner:
         later = (self._next_attempt_at - self._clock.now()) / 1_000
         if later > 0:
             return min(later, self._interval)  # the clock may be set
-        return 0.0 if self._hints else min(self._scan_at, self._retry_at) - self._clock.monotonic()
+        hinted = self._rest_until if self._hints else float("inf")
+        return min(hinted, self._scan_at, self._retry_at) - self._clock.monotonic()
 
     def _may_work(self) -> bool:
         lease = self._lease
@@ -516,6 +521,8 @@ class _Runner:
             self._after = found[-1].topic if len(found) == PAGE else ""
             self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
         await self._work(found)
+        if found and not self._hints:
+            self._rest_until = self._clock.monotonic() + self.follower.pause
 
     async def _set_back(self) -> None:
         """Set positions back, as an operator has asked for, before anything else is handled."""

@@ -48,6 +48,7 @@ class SearchFollower(Follower):
     name = "search"
     scope = "room:"
     types = frozenset({MessageSent.type})
+    pause = 0.3  # a busy site costs few statements, and a message is found within half a second
 
     def __init__(self, read: Read) -> None:
         self._read = read

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -102,6 +102,13 @@ class _Watched(Generic[T]):
             self.answer.cancel()
 
 
+class Stream(Protocol):
+    """A response that lasts until the client or the server ends it."""
+
+    def shutdown(self) -> None:
+        """End it because the server stops."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a gateway may use."""
@@ -124,7 +131,7 @@ class Services:
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
     history: History
-    streams: set[Any] = field(default_factory=set)
+    streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""

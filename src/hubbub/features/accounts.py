@@ -13,14 +13,14 @@ from hubbub.domain.commands import (
     SetDisabled,
 )
 from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
-from hubbub.domain.events import AccountDisabled, MemberLeft, RoomRemoved, StatusChanged
+from hubbub.domain.events import AccountDisabled, MemberLeft, StatusChanged
 from hubbub.domain.identities import Identity, names_for
-from hubbub.domain.model import LOBBY, Actor, Nothing, Role, RoomRole, User, UserAnswer, room_topic
+from hubbub.domain.model import LOBBY, Actor, Nothing, Role, User, UserAnswer, room_topic
 from hubbub.domain.text import MAX_ID
 from hubbub.features.shared.access import get_account
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
-from hubbub.features.shared.membership import appoint_owner, appoint_successor, close_behind, enter
+from hubbub.features.shared.membership import appoint_owner, close_behind, end_membership, enter
 from hubbub.features.shared.sessions import end_sessions
 from hubbub.storage import accounts, identities, invites, members, sessions, statuses
 from hubbub.storage.accounts import Account
@@ -313,11 +313,8 @@ def _leave(tx: Transaction, account: Account, joined: list[int]) -> None:
     for room in joined:
         role = members.role_of(tx.connection, room, account.id)
         close_behind(tx, room, account.id, account.name)
-        members.remove(tx, room, account.id)
-        tx.append(MemberLeft(room=room, user=account.id, user_name=account.name, by=account.id))
-        tx.append(RoomRemoved(person=account.id, room=room))
-        if role is RoomRole.OWNER:
-            appoint_successor(tx, room)
+        event = MemberLeft(room=room, user=account.id, user_name=account.name, by=account.id)
+        end_membership(tx, event, role, why=None)
 
 
 def _end_sessions(tx: Transaction, account: Account, *, banned: bool) -> None:

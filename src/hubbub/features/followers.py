@@ -1,7 +1,7 @@
 """Followers: registration, leases, positions, failures and dead letters."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -187,20 +187,15 @@ def forget_dead_letters(request: Request[ForgetDeadLetters], tx: Transaction) ->
 @handles(PauseFollower)
 def pause(request: Request[PauseFollower], tx: Transaction) -> Nothing:
     found = _started(tx, request.command.follower)
-    if found.state != "paused":
-        followers.change(tx, found.name, state="paused")
-        tx.append(FollowerChanged(follower=found.name))
-    return {}
+    return {} if found.state == "paused" else _change(tx, found, state="paused")
 
 
 @handles(ResumeFollower)
 def resume(request: Request[ResumeFollower], tx: Transaction) -> Nothing:
     """Resume a follower; forget that it has to wait."""
     found = _started(tx, request.command.follower)
-    followers.change(tx, found.name, state="running", attempts=0, next_attempt_at=None, failing_since=None)
     followers.retry_topics(tx, found.name)
-    tx.append(FollowerChanged(follower=found.name))
-    return {}
+    return _change(tx, found, state="running", attempts=0, next_attempt_at=None, failing_since=None)
 
 
 @handles(ReplayFollower)
@@ -209,38 +204,45 @@ def replay(request: Request[ReplayFollower], tx: Transaction) -> Nothing:
     command = request.command
     found = _existing(tx, command.follower)
     if command.topic is None:
-        followers.change(tx, found.name, replay_seq=command.seq, replay_after="")
-    else:
-        head, _ = log.position(tx.connection, command.topic) or (0, 0)
-        if not followers.in_scope(found.scope, command.topic) or command.seq > head:
-            raise NotFound()
-        key = (found.name, command.topic)
-        moved = [(*key, command.seq)]
-        present = key in followers.positions_at(tx.connection, [key])
-        followers.put(tx, *(([], moved) if present else (moved, [])))
+        return _change(tx, found, replay_seq=command.seq, replay_after="")
+    head, _ = log.position(tx.connection, command.topic) or (0, 0)
+    if not followers.in_scope(found.scope, command.topic) or command.seq > head:
+        raise NotFound()
+    key = (found.name, command.topic)
+    moved = [(*key, command.seq)]
+    present = key in followers.positions_at(tx.connection, [key])
+    followers.put(tx, *(([], moved) if present else (moved, [])))
     tx.append(FollowerChanged(follower=found.name))
     return {}
 
 
 @handles(RetryDeadLetter)
 def retry_dead_letter(request: Request[RetryDeadLetter], tx: Transaction) -> Nothing:
-    command = request.command
-    found = _existing(tx, command.follower)
-    if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
-        raise NotFound()
-    followers.change_dead_letter(tx, found.name, command.topic, command.seq, retry=True)
-    tx.append(FollowerChanged(follower=found.name))
+    letter = _dead_letter(tx, request.command)
+    followers.change_dead_letter(tx, *letter, retry=True)
+    tx.append(FollowerChanged(follower=request.command.follower))
     return {}
 
 
 @handles(DropDeadLetter)
 def drop_dead_letter(request: Request[DropDeadLetter], tx: Transaction) -> Nothing:
-    command = request.command
+    followers.remove_dead_letter(tx, *_dead_letter(tx, request.command))
+    return {}
+
+
+def _change(tx: Transaction, found: StoredFollower, **values: Any) -> Nothing:
+    """Change columns of a follower, and wake its owner."""
+    followers.change(tx, found.name, **values)
+    tx.append(FollowerChanged(follower=found.name))
+    return {}
+
+
+def _dead_letter(tx: Transaction, command: RetryDeadLetter | DropDeadLetter) -> tuple[str, str, int]:
+    """Lock the follower and return the key of its dead letter. Raises NotFound."""
     found = _existing(tx, command.follower)
     if not followers.has_dead_letter(tx.connection, found.name, command.topic, command.seq):
         raise NotFound()
-    followers.remove_dead_letter(tx, found.name, command.topic, command.seq)
-    return {}
+    return found.name, command.topic, command.seq
 
 
 def _existing(tx: Transaction, name: str) -> StoredFollower:

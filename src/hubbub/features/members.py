@@ -13,12 +13,12 @@ from hubbub.domain.commands import (
     UnbanMember,
 )
 from hubbub.domain.errors import Conflict, NotFound
-from hubbub.domain.events import MemberBanned, MemberLeft, MemberRemoved, MemberUnbanned, RoomRemoved
+from hubbub.domain.events import MemberBanned, MemberLeft, MemberRemoved, MemberUnbanned
 from hubbub.domain.model import Actor, MaybePosition, Member, Position, RoomPosition, RoomRole, room_topic
 from hubbub.features.shared.access import get_account, get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
-from hubbub.features.shared.membership import appoint_successor, change_role, close_behind, enter
+from hubbub.features.shared.membership import change_role, close_behind, end_membership, enter
 from hubbub.storage import accounts, bans, invites, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
@@ -48,13 +48,8 @@ def leave(request: Request[LeaveRoom], tx: Transaction) -> Position:
     is_owner = room.role is RoomRole.OWNER
     rules.may_leave(room, heirs=is_owner and members.has_others(tx.connection, room.id, actor.id))
     close_behind(tx, room.id, actor.id, actor.name)
-    members.remove(tx, room.id, actor.id)
-    invites.remove_into(tx, room.id, actor.id)
-    entry = tx.append(MemberLeft(room=room.id, user=actor.id, user_name=actor.name, by=actor.id))
-    tx.append(RoomRemoved(person=actor.id, room=room.id, why="left"))
-    if is_owner:
-        appoint_successor(tx, room.id)
-    return entry.position()
+    event = MemberLeft(room=room.id, user=actor.id, user_name=actor.name, by=actor.id)
+    return end_membership(tx, event, room.role, why="left").position()
 
 
 @handles(AddMember)
@@ -87,13 +82,8 @@ def remove(request: Request[RemoveMember], tx: Transaction) -> Position:
     if role is None:
         raise NotFound()
     name = accounts.name_of(tx.connection, command.user)
-    members.remove(tx, room.id, command.user)
-    invites.remove_into(tx, room.id, command.user)
-    entry = tx.append(MemberRemoved(room=room.id, user=command.user, user_name=name, by=actor.id))
-    tx.append(RoomRemoved(person=command.user, room=room.id, why="removed"))
-    if role is RoomRole.OWNER:
-        appoint_successor(tx, room.id)
-    return entry.position()
+    event = MemberRemoved(room=room.id, user=command.user, user_name=name, by=actor.id)
+    return end_membership(tx, event, role, why="removed").position()
 
 
 @handles(BanMember)
@@ -109,17 +99,9 @@ def ban(request: Request[BanMember], tx: Transaction) -> MaybePosition:
     user = get_account(tx.connection, command.user)
     if bans.holds(tx.connection, room.id, user.id):
         return {}
-    was_member = role is not None
-    if was_member:
-        members.remove(tx, room.id, user.id)
-    invites.remove_into(tx, room.id, user.id)
     bans.add(tx, room.id, user.id, actor.id, command.reason)
-    entry = tx.append(MemberBanned(room=room.id, user=user.id, user_name=user.name, by=actor.id, was_member=was_member))
-    if was_member:
-        tx.append(RoomRemoved(person=user.id, room=room.id, why="banned", reason=command.reason or None))
-    if role is RoomRole.OWNER:
-        appoint_successor(tx, room.id)
-    return entry.maybe_position()
+    event = MemberBanned(room=room.id, user=user.id, user_name=user.name, by=actor.id, was_member=role is not None)
+    return end_membership(tx, event, role, why="banned", reason=command.reason or None).maybe_position()
 
 
 @handles(UnbanMember)

@@ -6,18 +6,21 @@ whatever their text was.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from sys import byteorder
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
     Executable,
     LargeBinary,
+    Subquery,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -36,6 +39,8 @@ from hubbub.storage.transaction import Transaction
 
 ONLY = 1
 """The id of the only row of `search_state`."""
+CHUNK_END = "\r"
+"""Stands between chunks that are read as one value."""
 
 
 class State(NamedTuple):
@@ -247,7 +252,11 @@ def _unpack(packed: bytes) -> "array[int]":
 
 def heads(connection: Connection, before: int) -> list[BlockHead]:
     """Return the blocks that have messages with ids below `before`, by descending highest id."""
-    return [BlockHead(*row) for row in HEADS.rows(connection, before=before)]
+    found = HEADS.row(connection, before=before)
+    packed = found[0] if found else None
+    if isinstance(packed, str):
+        packed = orjson.loads(packed)
+    return sorted((BlockHead(*row) for row in packed or ()), key=lambda head: head.last, reverse=True)
 
 
 def recent(connection: Connection, groups: Sequence[Group], before: int) -> list[tuple[int, int]]:
@@ -298,10 +307,22 @@ def _of_term(connection: Connection, term: IndexTerm, wanted: Sequence[int]) -> 
         found = PREFIX.rows(connection, **given, above=token + b"\xff", needle=begins)
     else:
         begins = blocks.needle(term.token)
-        needle = {} if connection.dialect.name == "sqlite" else {"needle": begins}
-        found = EXACT.rows(connection, **given, **needle)
-    decoded = ((block, blocks.find(bytes(entries), begins)) for block, entries in found if entries is not None)
-    return [(block, numbers) for block, numbers in decoded if numbers]
+        found = EXACT.rows(connection, **given, needle=begins)
+    if connection.dialect.name == "sqlite":
+        found = list(_separated(found[0][0]))
+    return [(block, blocks.find(bytes(entries), begins)) for block, entries in found]
+
+
+def _joined(found: Subquery) -> Executable:
+    """Select chunks as one value. Each row of SQLite can cost a wait while other threads of Python work."""
+    each = found.c.block.op("||")(found.c.entries)  # entries begin with a newline, and contain no control characters
+    return select(cast(func.group_concat(each, CHUNK_END), LargeBinary))
+
+
+def _separated(joined: bytes | None) -> Iterator[tuple[int, bytes]]:
+    for each in joined.split(CHUNK_END.encode()) if joined else ():
+        at = each.index(b"\n")
+        yield int(each[:at]), each[at:]
 
 
 def _contains(dialect: Dialect, term: IndexTerm) -> ColumnElement[bool]:
@@ -330,10 +351,13 @@ def _chunk_of(dialect: Dialect, *, prefix: bool) -> Executable:
         upto = chunk.c.token < bindparam("above", type_=LargeBinary())
         least = func.coalesce(start.correlate(wanted).scalar_subquery(), token)
         at = and_(chunk.c.block == wanted.c.block, chunk.c.token >= least, upto)
-        return select(chunk.c.block, chunk.c.entries).join_from(wanted, chunk, at).where(found)
-    if dialect.name == "sqlite":  # without a filter: SQLite would look each chunk up twice
-        entries = start.with_only_columns(before.c.entries).correlate(wanted).scalar_subquery()
-        return select(wanted.c.block, entries)
+        chunks = select(chunk.c.block, chunk.c.entries).join_from(wanted, chunk, at).where(found)
+        return _joined(chunks.subquery("found")) if dialect.name == "sqlite" else chunks
+    if dialect.name == "sqlite":
+        entries = start.with_only_columns(before.c.entries).correlate(wanted).scalar_subquery().label("entries")
+        # With a limit, the subquery is not merged into its query: SQLite would look each chunk up twice.
+        of_block = select(wanted.c.block, entries).limit(-1).subquery("chunk_of_token")
+        return _joined(select(of_block).where(func.instr(of_block.c.entries, needle) > 0).subquery("found"))
     one = (
         select(chunk.c.block, chunk.c.entries)
         .where(chunk.c.block == wanted.c.block, chunk.c.token <= token)
@@ -351,10 +375,14 @@ def _add(dialect: Dialect) -> Executable:
     return insert(search_recent).from_select(names, select(*given.columns()).select_from(given.source))
 
 
-def _heads() -> Executable:
+def _heads(dialect: Dialect) -> Executable:
+    """Select all blocks as one JSON array: while other threads work, each row of SQLite can cost a wait."""
     columns = (search_blocks.c[name] for name in BlockHead._fields)
     below = search_blocks.c.first < bindparam("before", type_=BIG)
-    return select(*columns).where(below).order_by(search_blocks.c.last.desc())
+    found = select(*columns).where(below).subquery("heads")
+    if dialect.name == "sqlite":
+        return select(func.json_group_array(func.json_array(*found.c)))
+    return select(func.json_agg(func.json_build_array(*found.c)))
 
 
 def _members(dialect: Dialect) -> Executable:
@@ -366,7 +394,7 @@ def _members(dialect: Dialect) -> Executable:
 _COLUMNS = [search_state.c[name] for name in State._fields]
 STATE = Statement(lambda _: select(*_COLUMNS))
 ADD = Statement(_add)
-HEADS = Statement(lambda _: _heads())
+HEADS = Statement(_heads)
 MEMBERS = Statement(_members)
 EXACT = Statement(lambda dialect: _chunk_of(dialect, prefix=False))
 PREFIX = Statement(lambda dialect: _chunk_of(dialect, prefix=True))

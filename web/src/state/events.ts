@@ -1,35 +1,12 @@
 /** The events that the server sends. */
 import type { ChatEvent } from "../contract";
 
-export type {
-  ChatEvent,
-  MemberBanned,
-  MemberJoined,
-  MemberLeft,
-  MemberRemoved,
-  MemberRoleChanged,
-  MemberUnbanned,
-  MessageDeleted,
-  MessageEdited,
-  MessagePinned,
-  MessageSent,
-  MessageUnpinned,
-  ReactionAdded,
-  ReactionRemoved,
-  ReadMoved,
-  RoomAdded,
-  RoomArchived,
-  RoomCreated,
-  RoomRemoved,
-  RoomRestored,
-  RoomUpdated,
-  SessionClosed,
-  SessionOpened,
-  RoomPreferencesChanged,
-  StatusChanged,
-} from "../contract";
+export type * from "../contract";
 
 export type EventOf<T extends ChatEvent["type"]> = Extract<ChatEvent, { type: T }>;
 
-/** An event that changes the message it names. */
-export type Change = Extract<ChatEvent, { message: number }>;
+/**
+ * An event of a room that changes the message it names. Events about a message in the user's own
+ * topic are none: they have no `by`, and their seq says nothing about the room.
+ */
+export type Change = Extract<ChatEvent, { message: number; by: number }>;

@@ -1,8 +1,8 @@
 /** Changes of the state by server answers rather than events. Pure. */
 import type { Status } from "../contract";
 import { caughtUp } from "./changes";
-import type { Limits, Member, Message, Pin, Room, User } from "./model";
-import type { State } from "./state";
+import type { MessageLimits, Member, Message, Pin, Room, User } from "./model";
+import { keepRooms, type State } from "./state";
 import { everywhere, extended, fromMessage, narrowed, opened, started, type Page, type Side, type Timeline } from "./timeline";
 
 /**
@@ -11,21 +11,18 @@ import { everywhere, extended, fromMessage, narrowed, opened, started, type Page
  */
 export function welcomed(
   state: State,
-  welcome: { user: User; rooms: readonly Room[]; limits: Limits; heads?: Readonly<Record<string, number>>; status?: Status },
+  welcome: { user: User; rooms: readonly Room[]; limits: MessageLimits; heads?: Readonly<Record<string, number>>; status?: Status },
   fresh: readonly string[],
 ): State {
   const rooms = Object.fromEntries(welcome.rooms.map((room) => [room.id, { ...room, joined: true }]));
-  const stays = (room: string): boolean => room in rooms && !fresh.includes(`room:${room}`);
-  const kept = <T>(record: Readonly<Record<number, T>>): Record<number, T> =>
-    Object.fromEntries(Object.entries(record).filter(([room]) => stays(room)));
-  const timelines = Object.fromEntries(Object.entries(kept(state.timelines)).filter(([, timeline]) => timeline.status === "ready"));
-  const { members, bans, pins, changes } = state;
+  const kept = keepRooms(state, (room) => room in rooms && !fresh.includes(`room:${room}`));
+  const timelines = Object.fromEntries(Object.entries(kept.timelines).filter(([, timeline]) => timeline.status === "ready"));
   const reading = Object.fromEntries(
     Object.entries(state.reading).filter(([room, read]) => rooms[Number(room)] && read > (rooms[Number(room)]?.read_seq ?? 0)),
   );
   const lost = Object.values(state.rooms).filter((room) => !(room.id in rooms));
   return {
-    ...state,
+    ...kept,
     me: welcome.user,
     limits: welcome.limits,
     rooms,
@@ -34,10 +31,6 @@ export function welcomed(
     status: welcome.status ?? state.status,
     own: welcome.heads?.[`user:${welcome.user.id}`] ?? 0,
     former: { ...state.former, ...Object.fromEntries(lost.map((room) => [room.id, room.name])) },
-    members: kept(members),
-    bans: kept(bans),
-    pins: kept(pins),
-    changes: kept(changes),
   };
 }
 

@@ -4,6 +4,6 @@ import type * as contract from "../contract";
 export type { Ban, Invite, Member, Message, Pin, Role, Room, RoomRole, Session, User } from "../contract";
 
 /** The server limits that this client uses. */
-export type Limits = Pick<contract.ServerLimits, "body" | "characters">;
+export type MessageLimits = Pick<contract.ServerLimits, "body" | "characters">;
 
 export const roomTopic = (room: number): string => `room:${room}`;

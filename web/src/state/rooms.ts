@@ -1,7 +1,7 @@
 /** The effects of room events on the state. Pure. */
 import type { RoomAdded, RoomArchived, RoomCreated, RoomPreferencesChanged, RoomRemoved, RoomRestored, RoomUpdated } from "./events";
 import type { Room } from "./model";
-import { without, type State } from "./state";
+import { keepRooms, without, type State } from "./state";
 
 export function roomCreated(state: State, event: RoomCreated): State {
   return event.topic === "site" ? { ...state, directory: listed(state.directory, event.details) } : state;
@@ -37,13 +37,8 @@ export function roomGone(state: State, { room, why, reason }: Pick<RoomRemoved, 
   };
   if (!state.rooms[room]) return notified;
   return {
-    ...notified,
+    ...roomReset(notified, room),
     rooms: without(state.rooms, room),
-    timelines: without(state.timelines, room),
-    members: without(state.members, room),
-    bans: without(state.bans, room),
-    pins: without(state.pins, room),
-    changes: without(state.changes, room),
     reading: without(state.reading, room),
     directory: state.rooms[room].kind === "public" ? marked(state.directory, room, false) : hidden(state.directory, room),
   };
@@ -66,15 +61,7 @@ export function roomUpdated(state: State, event: RoomUpdated): State {
 
 /** The room's log cannot be replayed: drop what was loaded of it. */
 export function roomReset(state: State, room: number): State {
-  const { timelines, members, bans, pins, changes } = state;
-  return {
-    ...state,
-    timelines: without(timelines, room),
-    members: without(members, room),
-    bans: without(bans, room),
-    pins: without(pins, room),
-    changes: without(changes, room),
-  };
+  return keepRooms(state, (other) => other !== room);
 }
 
 export function roomArchived(state: State, event: RoomArchived): State {

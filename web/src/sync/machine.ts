@@ -15,13 +15,13 @@ import type { SyncEffect, SyncInput, SyncState, SyncStep } from "./state";
 export { empty, type SyncEffect, type SyncInput, type SyncState } from "./state";
 
 export function stepSync(state: SyncState, input: SyncInput, now: number): SyncStep {
-  const run = new Run(state, now);
-  run.take(input);
-  return [run.state, run.effects];
+  const transition = new Transition(state, now);
+  transition.take(input);
+  return [transition.state, transition.effects];
 }
 
 /** One step: the state is replaced, never mutated, and effects are collected. */
-class Run {
+class Transition {
   readonly effects: SyncEffect[] = [];
 
   constructor(

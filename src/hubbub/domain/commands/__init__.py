@@ -1,5 +1,6 @@
 """All commands.
 
+Written by `make contract` from the definitions. Do not edit.
 One definition feeds validation, REST, the wire and their references.
 
 A command names the topics it will write (`topics`), so that the journal can lock them before a
@@ -7,10 +8,6 @@ handler reads. Clients may send commands that have a wire name (`type`). The gat
 other commands from requests that carry secrets, so that only the hash of a password or a token
 reaches the journal.
 """
-
-from typing import Annotated
-
-from pydantic import Field, TypeAdapter
 
 from hubbub.domain.commands.accounts import (
     AdmitIdentity,
@@ -21,24 +18,56 @@ from hubbub.domain.commands.accounts import (
     RevokeIdentity,
     SetDisabled,
 )
-from hubbub.domain.commands.base import Command, Id, MessageSeq, Requires, Seq, Topic
+from hubbub.domain.commands.base import (
+    Command,
+    Id,
+    MessageSeq,
+    Requires,
+    Seq,
+    Topic,
+)
 from hubbub.domain.commands.followers import (
-    AnyStaffCommand,
+    MAX_FOLLOWER_NAME,
+    MAX_REASON,
+    AddDeadLetter,
+    AdvanceFollowers,
+    ContinueReplay,
     DropDeadLetter,
     FollowerCommand,
+    FollowerName,
     ForgetDeadLetters,
+    LeaseFollowers,
+    Move,
+    NoteFollowerFailure,
+    NoteFollowerRecovery,
     PauseFollower,
+    RegisterFollower,
+    ReleaseFollowers,
+    RemoveFollower,
     ReplayFollower,
     ResumeFollower,
     RetryDeadLetter,
+    SeedFollower,
+    SettleDeadLetter,
+    StaffFollowerCommand,
 )
-from hubbub.domain.commands.invites import AcceptInvite, CreateInvite, CreateOneTimeToken, RevokeInvite
-from hubbub.domain.commands.maintenance import Prunable, Prune, TrimTopic
+from hubbub.domain.commands.housekeeping import (
+    Prunable,
+    Prune,
+    TrimTopic,
+)
+from hubbub.domain.commands.invites import (
+    AcceptInvite,
+    CreateInvite,
+    CreateOneTimeToken,
+    RevokeInvite,
+)
 from hubbub.domain.commands.members import (
     AddMember,
     BanMember,
     JoinRoom,
     LeaveRoom,
+    MemberCommand,
     RemoveMember,
     SetMemberRole,
     UnbanMember,
@@ -47,24 +76,31 @@ from hubbub.domain.commands.messages import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    MessageCommand,
     MessagePage,
     PinMessage,
     PostCommand,
     SendMessage,
+    TextCommand,
     UnpinMessage,
 )
 from hubbub.domain.commands.presence import (
-    SIGNAL_TYPES,
-    SIGNALS,
-    AnySignal,
     SetIdle,
     SetStatus,
     Signal,
     Typing,
     WatchPresence,
 )
-from hubbub.domain.commands.reactions import AddReaction, RemoveReaction
-from hubbub.domain.commands.reads import ReadRoom, ReadRooms, RoomRead, UnreadRoom
+from hubbub.domain.commands.reactions import (
+    AddReaction,
+    RemoveReaction,
+)
+from hubbub.domain.commands.reads import (
+    ReadRoom,
+    ReadRooms,
+    RoomRead,
+    UnreadRoom,
+)
 from hubbub.domain.commands.rooms import (
     TOO_MANY,
     ArchiveRoom,
@@ -73,43 +109,89 @@ from hubbub.domain.commands.rooms import (
     SetRoomPreferences,
     UpdateRoom,
 )
-from hubbub.domain.commands.sessions import ChangePassword, OpenSession, RevokeSessions, RotateSession, TouchSession
-from hubbub.domain.commands.sync import EventsSince
+from hubbub.domain.commands.search import (
+    AbandonIndex,
+    ClearIndex,
+    Documents,
+    ExtendIndex,
+    IndexMessages,
+    RebuildIndex,
+    StartIndex,
+    size_of,
+)
+from hubbub.domain.commands.sessions import (
+    ChangePassword,
+    OpenSession,
+    RevokeSessions,
+    RotateSession,
+    TouchSession,
+)
+from hubbub.domain.commands.sync import (
+    EventsSince,
+)
+from hubbub.domain.commands.unions import (
+    AnySignal,
+    AnyStaffCommand,
+    AnyWireCommand,
+)
+from hubbub.domain.commands.wire import (
+    SIGNAL_TYPES,
+    SIGNALS,
+    WIRE_COMMANDS,
+    WireCommand,
+)
 
 __all__ = [
+    "MAX_FOLLOWER_NAME",
+    "MAX_REASON",
     "SIGNALS",
     "SIGNAL_TYPES",
     "TOO_MANY",
     "WIRE_COMMANDS",
+    "AbandonIndex",
     "AcceptInvite",
+    "AddDeadLetter",
     "AddMember",
     "AddReaction",
     "AdmitIdentity",
+    "AdvanceFollowers",
     "AnySignal",
     "AnyStaffCommand",
     "AnyWireCommand",
     "ArchiveRoom",
     "BanMember",
     "ChangePassword",
+    "ClearIndex",
     "CloseGuest",
     "Command",
+    "ContinueReplay",
     "CreateAccount",
     "CreateInvite",
     "CreateOneTimeToken",
     "CreateRoom",
     "DeleteAccount",
     "DeleteMessage",
+    "Documents",
     "DropDeadLetter",
     "EditMessage",
     "EventsSince",
+    "ExtendIndex",
     "FollowerCommand",
+    "FollowerName",
     "ForgetDeadLetters",
     "ForwardMessage",
     "Id",
+    "IndexMessages",
     "JoinRoom",
+    "LeaseFollowers",
     "LeaveRoom",
+    "MemberCommand",
+    "MessageCommand",
     "MessagePage",
     "MessageSeq",
+    "Move",
+    "NoteFollowerFailure",
+    "NoteFollowerRecovery",
     "OpenGuest",
     "OpenSession",
     "PauseFollower",
@@ -119,6 +201,10 @@ __all__ = [
     "Prune",
     "ReadRoom",
     "ReadRooms",
+    "RebuildIndex",
+    "RegisterFollower",
+    "ReleaseFollowers",
+    "RemoveFollower",
     "RemoveMember",
     "RemoveReaction",
     "ReplayFollower",
@@ -131,6 +217,7 @@ __all__ = [
     "RevokeSessions",
     "RoomRead",
     "RotateSession",
+    "SeedFollower",
     "SendMessage",
     "Seq",
     "SetDisabled",
@@ -138,7 +225,11 @@ __all__ = [
     "SetMemberRole",
     "SetRoomPreferences",
     "SetStatus",
+    "SettleDeadLetter",
     "Signal",
+    "StaffFollowerCommand",
+    "StartIndex",
+    "TextCommand",
     "Topic",
     "TouchSession",
     "TrimTopic",
@@ -149,33 +240,5 @@ __all__ = [
     "UpdateRoom",
     "WatchPresence",
     "WireCommand",
+    "size_of",
 ]
-
-AnyWireCommand = (
-    SendMessage
-    | ForwardMessage
-    | EditMessage
-    | DeleteMessage
-    | PinMessage
-    | UnpinMessage
-    | AddReaction
-    | RemoveReaction
-    | CreateRoom
-    | UpdateRoom
-    | ArchiveRoom
-    | RestoreRoom
-    | SetRoomPreferences
-    | JoinRoom
-    | LeaveRoom
-    | AddMember
-    | RemoveMember
-    | BanMember
-    | UnbanMember
-    | SetMemberRole
-    | ReadRoom
-    | UnreadRoom
-    | ReadRooms
-    | SetStatus
-)
-WireCommand = Annotated[AnyWireCommand, Field(discriminator="type")]
-WIRE_COMMANDS: TypeAdapter[AnyWireCommand] = TypeAdapter(WireCommand)

@@ -1,7 +1,7 @@
 """Examples of requests: one valid request of each kind, as data.
 
 A request that clients may send declares its example. Tests execute it, and the contract and its
-pages show it. An example names what the request needs by placeholders: whoever uses it fills in the
+pages show it. An example names what the request needs by placeholders: its reader fills in the
 values of its own rooms and users.
 """
 

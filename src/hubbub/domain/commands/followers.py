@@ -280,7 +280,3 @@ class DropDeadLetter(StaffFollowerCommand):
     topic: Topic
     seq: MessageSeq
     example = Example({"follower": "search", "topic": "room:7", "seq": 3})
-
-
-AnyStaffCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter
-"""Commands that staff sends over REST, but not over WebSocket."""

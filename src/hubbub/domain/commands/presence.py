@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import FailFast, Field, TypeAdapter
+from pydantic import FailFast, Field
 
 from hubbub.domain.commands.base import Command, Id
 from hubbub.domain.commands.examples import Example, Given
@@ -64,9 +64,3 @@ class WatchPresence(Signal):
     users: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_WATCHED, strict=False)]
     """The ids of the users, at most 200."""
     example = Example({"users": (Given.MEMBER,)})
-
-
-AnySignal = Typing | SetIdle | WatchPresence
-SIGNALS: TypeAdapter[AnySignal] = TypeAdapter(Annotated[AnySignal, Field(discriminator="type")])
-SIGNAL_TYPES = ("typing", "presence.idle", "presence.watch")
-"""A tuple, not a set: the value that is looked up comes from a client and may be unhashable."""

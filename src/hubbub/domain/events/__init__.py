@@ -1,9 +1,18 @@
 """All events. Each is an entry of a topic's log; the journal assigns its position.
 
+Written by `make contract` from the definitions. Do not edit.
 On the wire an event is one flat object: ``{"topic", "seq", "type", "at", …its own fields}``.
 """
 
-from hubbub.domain.events.base import ENVELOPE, Entry, Event, PersonalEvent, RoomEvent, SecurityEvent, SiteRoomEvent
+from hubbub.domain.events.base import (
+    ENVELOPE,
+    Entry,
+    Event,
+    PersonalEvent,
+    RoomEvent,
+    SecurityEvent,
+    SiteRoomEvent,
+)
 from hubbub.domain.events.members import (
     MemberBanned,
     MemberJoined,
@@ -21,10 +30,25 @@ from hubbub.domain.events.messages import (
     MessageSent,
     MessageUnpinned,
 )
-from hubbub.domain.events.pages import CLIENT_EVENTS, ChatEvent, ClientEvent, EventPage, NoWay
-from hubbub.domain.events.people import SessionClosed, SessionOpened, StatusChanged
-from hubbub.domain.events.reactions import ReactionAdded, ReactionEvent, ReactionRemoved
-from hubbub.domain.events.reads import ReadMoved
+from hubbub.domain.events.pages import (
+    BY_TYPE,
+    CLIENT_EVENTS,
+    EVENTS,
+    ChatEvent,
+    EventPage,
+    NoWay,
+)
+from hubbub.domain.events.presence import (
+    StatusChanged,
+)
+from hubbub.domain.events.reactions import (
+    ReactionAdded,
+    ReactionEvent,
+    ReactionRemoved,
+)
+from hubbub.domain.events.reads import (
+    ReadMoved,
+)
 from hubbub.domain.events.rooms import (
     RoomAdded,
     RoomArchived,
@@ -35,7 +59,20 @@ from hubbub.domain.events.rooms import (
     RoomRestored,
     RoomUpdated,
 )
-from hubbub.domain.events.security import AccountDisabled, FollowerChanged, IdentityRevoked, SessionRevoked
+from hubbub.domain.events.security import (
+    AccountDisabled,
+    FollowerChanged,
+    IdentityRevoked,
+    SessionRevoked,
+)
+from hubbub.domain.events.sessions import (
+    SessionClosed,
+    SessionOpened,
+)
+from hubbub.domain.events.unions import (
+    ClientEvent,
+    InternalEvent,
+)
 
 __all__ = [
     "BY_TYPE",
@@ -50,6 +87,7 @@ __all__ = [
     "EventPage",
     "FollowerChanged",
     "IdentityRevoked",
+    "InternalEvent",
     "MemberBanned",
     "MemberJoined",
     "MemberLeft",
@@ -85,6 +123,3 @@ __all__ = [
     "SiteRoomEvent",
     "StatusChanged",
 ]
-
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, SessionRevoked, AccountDisabled, IdentityRevoked, FollowerChanged)
-BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

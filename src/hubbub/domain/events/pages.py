@@ -1,4 +1,4 @@
-"""All events a client may see, and the answers to `events.since`."""
+"""All events, and the answers to `events.since`."""
 
 from typing import Annotated, Literal, get_args
 
@@ -8,27 +8,7 @@ from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
 from hubbub.domain.events.base import Event
-from hubbub.domain.events.members import (
-    MemberBanned,
-    MemberJoined,
-    MemberLeft,
-    MemberRemoved,
-    MemberRoleChanged,
-    MemberUnbanned,
-)
-from hubbub.domain.events.messages import MessageDeleted, MessageEdited, MessagePinned, MessageSent, MessageUnpinned
-from hubbub.domain.events.people import SessionClosed, SessionOpened, StatusChanged
-from hubbub.domain.events.reactions import ReactionAdded, ReactionRemoved
-from hubbub.domain.events.reads import ReadMoved
-from hubbub.domain.events.rooms import (
-    RoomAdded,
-    RoomArchived,
-    RoomCreated,
-    RoomPreferencesChanged,
-    RoomRemoved,
-    RoomRestored,
-    RoomUpdated,
-)
+from hubbub.domain.events.unions import ClientEvent, InternalEvent
 from hubbub.domain.model import Wire
 
 
@@ -41,33 +21,9 @@ class _ByType:
         return {"oneOf": refs, "discriminator": {"propertyName": "type", "mapping": mapping}}
 
 
-ClientEvent = (
-    MessageSent
-    | MessageEdited
-    | MessageDeleted
-    | MessagePinned
-    | MessageUnpinned
-    | ReactionAdded
-    | ReactionRemoved
-    | MemberJoined
-    | MemberLeft
-    | MemberRemoved
-    | MemberBanned
-    | MemberUnbanned
-    | MemberRoleChanged
-    | RoomCreated
-    | RoomUpdated
-    | RoomArchived
-    | RoomRestored
-    | RoomAdded
-    | RoomRemoved
-    | RoomPreferencesChanged
-    | ReadMoved
-    | StatusChanged
-    | SessionOpened
-    | SessionClosed
-)
 CLIENT_EVENTS: tuple[type[Event], ...] = get_args(ClientEvent)
+EVENTS: tuple[type[Event], ...] = CLIENT_EVENTS + get_args(InternalEvent)
+BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 ChatEvent = TypeAliasType("ChatEvent", Annotated[ClientEvent, SkipValidation, _ByType()])
 """An event from the log. It is already encoded for the wire, so pydantic does not validate it."""
 

@@ -1,7 +1,15 @@
-"""The models clients see, and the actor of a command."""
+"""The models clients see, and the actor of a command.
 
-from hubbub.domain.model.accounts import Invite, Session, TokenPurpose
+Written by `make contract` from the definitions. Do not edit.
+"""
+
+from hubbub.domain.model.accounts import (
+    Invite,
+    Session,
+    TokenPurpose,
+)
 from hubbub.domain.model.answers import (
+    DOCUMENTED,
     Generation,
     Gone,
     InviteAnswer,
@@ -12,27 +20,74 @@ from hubbub.domain.model.answers import (
     SessionAnswer,
     UserAnswer,
 )
-from hubbub.domain.model.base import TIMESTAMP, Absent, Frozen, Timestamp, Wire, as_json
-from hubbub.domain.model.messages import Forwarded, Mentions, Message, Pin, Reaction, Revision
-from hubbub.domain.model.people import (
+from hubbub.domain.model.base import (
+    TIMESTAMP,
+    Absent,
+    Frozen,
+    Timestamp,
+    Wire,
+    as_json,
+)
+from hubbub.domain.model.followers import (
+    Advanced,
+    DeadLetter,
+    Follower,
+    FollowerState,
+    Lease,
+    Leases,
+    Progress,
+)
+from hubbub.domain.model.messages import (
+    Forwarded,
+    Mentions,
+    Message,
+    Pin,
+    Reaction,
+    Revision,
+)
+from hubbub.domain.model.presence import (
+    Chosen,
+    Presence,
+    Presences,
+    Status,
+)
+from hubbub.domain.model.rooms import (
+    LOBBY,
+    Ban,
+    History,
+    Member,
+    Membership,
+    Room,
+    RoomKind,
+    RoomRole,
+)
+from hubbub.domain.model.search import (
+    FoundMessage,
+    Highlight,
+    Indexing,
+    SearchFilter,
+    SearchQuery,
+    SearchResults,
+)
+from hubbub.domain.model.topics import (
+    SECURITY,
+    SITE,
+    room_topic,
+    user_topic,
+)
+from hubbub.domain.model.users import (
     ANYBODY,
     SYSTEM,
     Actor,
-    Chosen,
     Me,
     Person,
-    Presence,
-    Presences,
     Role,
-    Status,
     User,
 )
-from hubbub.domain.model.rooms import LOBBY, Ban, History, Member, Membership, Room, RoomKind, RoomRole
-from hubbub.domain.model.search import FoundMessage, Indexing, SearchFilter, SearchQuery, SearchResults
-from hubbub.domain.model.topics import SECURITY, SITE, room_topic, user_topic
 
 __all__ = [
     "ANYBODY",
+    "DOCUMENTED",
     "LOBBY",
     "SECURITY",
     "SITE",
@@ -40,17 +95,24 @@ __all__ = [
     "TIMESTAMP",
     "Absent",
     "Actor",
+    "Advanced",
     "Ban",
     "Chosen",
+    "DeadLetter",
+    "Follower",
+    "FollowerState",
     "Forwarded",
     "FoundMessage",
     "Frozen",
     "Generation",
     "Gone",
+    "Highlight",
     "History",
     "Indexing",
     "Invite",
     "InviteAnswer",
+    "Lease",
+    "Leases",
     "MaybePosition",
     "Me",
     "Member",
@@ -63,6 +125,7 @@ __all__ = [
     "Position",
     "Presence",
     "Presences",
+    "Progress",
     "Reaction",
     "Revision",
     "Role",

@@ -9,8 +9,8 @@ from typing import NotRequired
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from hubbub.domain.model.people import User
 from hubbub.domain.model.rooms import Room
+from hubbub.domain.model.users import User
 
 DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from hubbub.domain.model.base import Absent, Timestamp, Wire
-from hubbub.domain.model.people import Person
+from hubbub.domain.model.users import Person
 
 LOBBY = 1
 """The id of the lobby. It exists from the start, and every user is a member."""

@@ -1,9 +1,21 @@
 """Membership: entering and leaving rooms, and who owns a room after that."""
 
-from hubbub.domain.events import Entry, MemberJoined, MemberRoleChanged, RoomAdded, RoomArchived
+from typing import Literal
+
+from hubbub.domain.events import (
+    Entry,
+    MemberBanned,
+    MemberJoined,
+    MemberLeft,
+    MemberRemoved,
+    MemberRoleChanged,
+    RoomAdded,
+    RoomArchived,
+    RoomRemoved,
+)
 from hubbub.domain.model import LOBBY, Room, RoomRole
 from hubbub.features.shared.access import get_room
-from hubbub.storage import accounts, members, rooms
+from hubbub.storage import accounts, invites, members, rooms
 from hubbub.storage.transaction import Transaction
 
 
@@ -32,6 +44,32 @@ def close_behind(tx: Transaction, room: int, user: int, name: str) -> None:
     if own is not None and own.kind == "private" and own.members == 1 and not own.archived:
         rooms.change(tx, room, {"archived": True}, public=False)
         tx.append(RoomArchived(room=room, by=user, name=name))
+
+
+def end_membership(
+    tx: Transaction,
+    event: MemberLeft | MemberRemoved | MemberBanned,
+    role: RoomRole | None,
+    why: Literal["left", "removed", "banned"] | None,
+    reason: str | None = None,
+) -> Entry:
+    """Remove the member that the event is about, with their invites to the room.
+
+    Returns the entry of the room's event. It is appended before the one in the user's own topic, so
+    that it is the last event of the room that the user gets. A successor is appointed for an owner.
+    `role` is None if the user is no member: then only the invites go. `why` is None if the account
+    ends. Holds both topics.
+    """
+    room, user = event.room, event.user
+    if role is not None:
+        members.remove(tx, room, user)
+    invites.remove_into(tx, room, user)
+    entry = tx.append(event)
+    if role is not None:
+        tx.append(RoomRemoved(person=user, room=room, why=why, reason=reason))
+    if role is RoomRole.OWNER:
+        appoint_successor(tx, room)
+    return entry
 
 
 def appoint_successor(tx: Transaction, room: int) -> None:

@@ -1,11 +1,12 @@
 """The routes of the commands of clients and of staff, made from the commands themselves.
 
-`Command.rest` names the method and the path. The command's docstring, fields, answer and errors make
-the rest, so that a new command needs no code here.
+`Command.rest` names the method and the path. The command's docstring, fields, example, answer and
+errors make the rest, so that a new command needs no code here. The routes of a module have its name
+as their tag in the documentation.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from inspect import Parameter, Signature
 from typing import Annotated, Any, get_args
 
@@ -16,20 +17,13 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from hubbub.domain.commands import AnyStaffCommand, AnyWireCommand, Command
+from hubbub.domain.commands.examples import shown
 from hubbub.domain.model import Frozen
 from hubbub.gateways.http.auth import Active, Caller, Founder, Running, Sender
 from hubbub.gateways.http.errors import STATUS, Responses, refusals
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 COMMANDS: tuple[type[Command], ...] = get_args(AnyWireCommand) + get_args(AnyStaffCommand)
-TAGS = {"member": "members", "message": "messages", "reaction": "reactions", "rooms": "rooms", "room": "rooms",
-        "status": "presence"}  # fmt: skip
-"""The tag of the documentation, by the noun in a command's wire name."""
-STAFF_TAG = "followers"
-PATH_EXAMPLES: Mapping[str, object] = {
-    "room": 1, "message": 1, "user": 1, "emoji": "\N{THUMBS UP SIGN}",
-    "follower": "search", "topic": "room:1", "seq": 1,
-}  # fmt: skip
 PATH_DESCRIPTIONS = {
     "room": "The room's id.",
     "emoji": "Any single Unicode emoji, percent-encoded.",
@@ -62,7 +56,7 @@ def _add(router: APIRouter, command: type[Command]) -> None:
         methods=[method],
         name=operation_id(command),
         description=" ".join((command.__doc__ or "").split()),
-        tags=[TAGS.get(command.kind.partition(".")[0], STAFF_TAG)],
+        tags=[command.__module__.rpartition(".")[2]],
         status_code=201 if command.creates else 200,
         response_model=command.answer,
         responses=_refusals(command, has_body=body is not None),
@@ -108,10 +102,12 @@ def _endpoint(command: type[Command], in_path: list[str], body: type[BaseModel] 
 
 
 def _path_parameters(command: type[Command], in_path: list[str]) -> Iterator[tuple[str, Any]]:
+    assert command.example is not None, f"{command.__name__} needs an example"
+    example = shown(command, command.example)
     for name in in_path:
         field: FieldInfo = command.model_fields[name]
         described = PATH_DESCRIPTIONS.get(name, field.description)
-        where = Path(description=described, examples=[PATH_EXAMPLES[name]])
+        where = Path(description=described, examples=[example[name]])
         yield name, Annotated[(field.annotation, *field.metadata, where)]
 
 

@@ -27,7 +27,7 @@ SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Win
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSession:
     """A new session. `cookie` is the browser's credential in clear; it is not stored."""
 
     account: Account
@@ -64,7 +64,7 @@ async def confirm(services: Services, caller: Caller, password: str, address: st
     return stored
 
 
-async def open_session(request: Request, username: str, password: str, *, browser: bool) -> Opened:
+async def open_session(request: Request, username: str, password: str, *, browser: bool) -> OpenedSession:
     """Check the password and open a session.
 
     Raises Unauthenticated, RateLimited, Busy.
@@ -87,7 +87,7 @@ async def open_session(request: Request, username: str, password: str, *, browse
         seen_hash=stored,
     )
     await services.journal.submit(command, ANYBODY)
-    return Opened(account, command.session, cookie)
+    return OpenedSession(account, command.session, cookie)
 
 
 def set_cookie(request: Request, response: Response, value: str) -> None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from hubbub.domain.model import Me, Person, User, Wire
-from hubbub.features import accounts, people
+from hubbub.features import accounts, users
 from hubbub.gateways.http.auth import LoggedIn, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.rooms import After, Limit, NamePart, UserId, one_page
@@ -38,8 +38,8 @@ async def list_users(
     Not available to guests.
     """
     if one_page(q, after):
-        return reply(await services.read(people.search, caller.actor, q, limit))
-    return reply(await services.read(people.listing, caller.actor, after, limit))
+        return reply(await services.read(users.search, caller.actor, q, limit))
+    return reply(await services.read(users.listing, caller.actor, after, limit))
 
 
 @router.get("/api/users/me", response_model=User, responses=refusals(401))

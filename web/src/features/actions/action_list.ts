@@ -5,7 +5,7 @@
 import type { IconName } from "../../ui/Icon.svelte";
 import { composing } from "../composer/composing.svelte";
 import { copyLink, copyText, markUnread, pin, unpin, type ActionContext } from "./commands";
-import { isThere, mayDelete, mayEdit, mayPin, mayReact, mayReply, maySeeEdits, type Scene } from "./rights";
+import { isThere, mayDelete, mayEdit, mayPin, mayReact, mayReply, maySeeEdits, type ActionTarget } from "../permissions/on_messages";
 
 export type Question = "delete" | "forward" | "edits" | "reactions";
 
@@ -26,11 +26,11 @@ export interface Action {
   readonly bad?: true;
   /** Shown in the toolbar too. */
   readonly near?: true;
-  readonly offered: (scene: Scene) => boolean;
-  readonly run: (actions: ActionHost, scene: Scene) => void;
+  readonly offered: (target: ActionTarget) => boolean;
+  readonly run: (actions: ActionHost, target: ActionTarget) => void;
 }
 
-const reactions = ({ message }: Scene): boolean => (message.reactions?.length ?? 0) > 0;
+const reactions = ({ message }: ActionTarget): boolean => (message.reactions?.length ?? 0) > 0;
 
 export const ACTIONS: readonly Action[] = [
   {
@@ -57,8 +57,8 @@ export const ACTIONS: readonly Action[] = [
     offered: reactions,
     run: (actions, { message }) => actions.ask("reactions", message.seq),
   },
-  { label: "Pin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && !scene.message.pinned, run: pin },
-  { label: "Unpin", icon: "pin", key: "p", offered: (scene) => mayPin(scene) && scene.message.pinned === true, run: unpin },
+  { label: "Pin", icon: "pin", key: "p", offered: (target) => mayPin(target) && !target.message.pinned, run: pin },
+  { label: "Unpin", icon: "pin", key: "p", offered: (target) => mayPin(target) && target.message.pinned === true, run: unpin },
   { label: "Forward", icon: "forward", key: "f", offered: isThere, run: (actions, { message }) => actions.ask("forward", message.seq) },
   { label: "Copy text", icon: "copy", key: "c", offered: isThere, run: copyText },
   { label: "Copy link", icon: "link", key: "l", offered: () => true, run: copyLink },
@@ -83,9 +83,9 @@ export const ACTIONS: readonly Action[] = [
 /** Keyboards without a Delete key send Backspace. */
 const ALIASES: Readonly<Record<string, string>> = { Backspace: "Delete" };
 
-export const offered = (scene: Scene): Action[] => ACTIONS.filter((action) => action.offered(scene));
+export const offered = (target: ActionTarget): Action[] => ACTIONS.filter((action) => action.offered(target));
 
-export function byKey(scene: Scene, key: string): Action | undefined {
+export function byKey(target: ActionTarget, key: string): Action | undefined {
   const wanted = ALIASES[key] ?? (key.length === 1 ? key.toLowerCase() : key);
-  return offered(scene).find((action) => action.key === wanted);
+  return offered(target).find((action) => action.key === wanted);
 }

@@ -7,7 +7,7 @@ import type { Room } from "../../state/model";
 import { copy } from "../../ui/clipboard";
 import { permalink } from "../timeline/permalinks";
 import { marker } from "../unread/marker";
-import type { Scene } from "./rights";
+import type { ActionTarget } from "../permissions/on_messages";
 
 /** What a command needs: the chat, and a way to show its outcome at the message. */
 export interface ActionContext {
@@ -19,11 +19,11 @@ export interface ActionContext {
 
 const pinOf = (room: number, message: number): string => `api/rooms/${room}/pins/${message}`;
 
-export async function pin(context: ActionContext, { room, message }: Scene): Promise<void> {
+export async function pin(context: ActionContext, { room, message }: ActionTarget): Promise<void> {
   await attempt(context, message.seq, put<MaybePosition>(pinOf(room.id, message.seq), {}));
 }
 
-export async function unpin(context: ActionContext, { room, message }: Scene): Promise<void> {
+export async function unpin(context: ActionContext, { room, message }: ActionTarget): Promise<void> {
   await attempt(context, message.seq, removePin(room.id, message.seq));
 }
 
@@ -40,16 +40,16 @@ export async function forward(to: Room, from: number, message: number, key: stri
 
 export const forwardKey = randomKey;
 
-export async function copyText(context: ActionContext, { message }: Scene): Promise<void> {
+export async function copyText(context: ActionContext, { message }: ActionTarget): Promise<void> {
   await copied(context, message.seq, message.body ?? "", "Text copied.");
 }
 
-export async function copyLink(context: ActionContext, { room, message }: Scene): Promise<void> {
+export async function copyLink(context: ActionContext, { room, message }: ActionTarget): Promise<void> {
   const address = new URL(permalink(room.id, message.seq), location.href).href;
   await copied(context, message.seq, address, "Link copied.");
 }
 
-export async function markUnread(context: ActionContext, { room, message }: Scene): Promise<void> {
+export async function markUnread(context: ActionContext, { room, message }: ActionTarget): Promise<void> {
   await attempt(context, message.seq, marker(context.chat).unread(room.id, message.seq));
 }
 

@@ -6,9 +6,10 @@ import { tick } from "svelte";
 import type { Chat } from "../../chat.svelte";
 import { messageAt } from "../../state/timeline";
 import { composes } from "../../ui/input_method";
+import type { ReactionHost } from "../reactions/host";
 import { PendingReactions } from "../reactions/pending_reactions.svelte";
 import { focus, rowOf, seqOf } from "./rows";
-import type { Scene } from "./rights";
+import type { ActionTarget } from "../permissions/on_messages";
 import { byKey, type Action, type ActionHost, type Question } from "./action_list";
 
 /** A point on the screen, in pixels. */
@@ -28,15 +29,14 @@ export interface Notice {
 
 const NOTICE_MS = 6_000;
 
-export class MessageActions implements ActionHost {
+export class MessageActions implements ActionHost, ReactionHost {
   hovered: number | null = $state(null);
   focused: number | null = $state(null);
   menu: { readonly seq: number; readonly spot: Spot; readonly byKey: boolean } | null = $state.raw(null);
   picker: { readonly seq: number; readonly spot: Spot } | null = $state.raw(null);
   asked: { readonly what: Question; readonly seq: number } | null = $state.raw(null);
   notice: Notice | null = $state.raw(null);
-  /** The reaction under the pointer or with the focus. */
-  tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null = $state.raw(null);
+  tip: ReactionHost["tip"] = $state.raw(null);
   readonly pendingReactions: PendingReactions;
   #list: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +51,7 @@ export class MessageActions implements ActionHost {
   }
 
   /** The message as it is now, with the room and the user; null if it is not loaded. */
-  scene(seq: number): Scene | null {
+  target(seq: number): ActionTarget | null {
     const { me, rooms, timelines } = this.chat.state;
     const room = rooms[this.room];
     const timeline = timelines[this.room];
@@ -81,9 +81,9 @@ export class MessageActions implements ActionHost {
     if (inside && event.key === "Escape") focus(row);
     if (inside) return event.key === "Escape";
     if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return this.#openAt(row);
-    const scene = this.scene(seqOf(row));
-    const action = scene && byKey(scene, event.key);
-    if (action) action.run(this, scene);
+    const target = this.target(seqOf(row));
+    const action = target && byKey(target, event.key);
+    if (action) action.run(this, target);
     return Boolean(action);
   }
 
@@ -101,9 +101,9 @@ export class MessageActions implements ActionHost {
   }
 
   choose(action: Action): void {
-    const scene = this.menu && this.scene(this.menu.seq);
+    const target = this.menu && this.target(this.menu.seq);
     this.close();
-    if (scene && action.offered(scene)) action.run(this, scene);
+    if (target && action.offered(target)) action.run(this, target);
   }
 
   /** Open the emoji picker next to this message, or close it. */
@@ -123,11 +123,11 @@ export class MessageActions implements ActionHost {
   }
 
   react(seq: number, emoji: string): void {
-    const scene = this.scene(seq);
+    const target = this.target(seq);
     const row = this.#row(seq);
     const inside = row?.contains(document.activeElement);
     this.dismiss();
-    if (scene) void this.pendingReactions.toggle(scene.message, emoji);
+    if (target) void this.pendingReactions.toggle(target.message, emoji);
     // The last reaction of its kind disappears, and its button may have had the focus.
     void tick().then(() => {
       if (row && inside && document.activeElement === document.body) focus(row);

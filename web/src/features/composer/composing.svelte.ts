@@ -7,7 +7,7 @@ import { joined, type Draft, type Edit, type Quoted } from "../../persistence";
 import { patch, sentence } from "../../net/http";
 import { messageAt, type MessageItem } from "../../state/timeline";
 import type { Outgoing } from "../../sync/outbox";
-import { clean, discard, send } from "../messages/messages";
+import { clean, discard, send } from "./sending";
 
 export interface Intent {
   readonly kind: "reply" | "edit";

@@ -3,8 +3,8 @@
  * are in `contract/fixtures/mentions.json`. The Markdown parser has excluded code and links before.
  * Pure.
  */
-import type { Mentions } from "../../../contract";
-import { MAX_RUN, MAX_USER_NAME, TRIMMED } from "../../../limits";
+import type { Mentions } from "../../contract";
+import { MAX_RUN, MAX_USER_NAME, TRIMMED } from "../../limits";
 
 /**
  * What a name refers to: the user, another user or everyone, or nothing, in which case it is no

@@ -1,7 +1,7 @@
-/** Message actions: send, retry, discard. */
+/** Sending messages: send, retry, discard, and what keeps a text from being sent. */
 import type { Chat } from "../../chat.svelte";
 import { randomKey } from "../../net/keys";
-import type { Limits } from "../../state/model";
+import type { MessageLimits } from "../../state/model";
 import type { Item, MessageItem } from "../../state/timeline";
 
 /** Send a message; `answered` is the seq of the message it replies to. */
@@ -26,7 +26,7 @@ export const retry = (chat: Chat, key: string): void => chat.input({ type: "retr
 export const discard = (chat: Chat, key: string): void => chat.input({ type: "discard", key });
 
 /** Return why this text cannot be sent, as a sentence, or null. */
-export function obstacle(text: string, limits: Limits): string | null {
+export function obstacle(text: string, limits: MessageLimits): string | null {
   const over = [...text].length - limits.characters;
   if (over > 0)
     return `Too long by ${over.toLocaleString()} ${over === 1 ? "character" : "characters"}. Messages can have up to ${limits.characters.toLocaleString()}.`;

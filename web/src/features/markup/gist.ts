@@ -1,6 +1,6 @@
 /** A one-line summary of a message: its first words, without formatting. Pure. */
-import { parse } from "./markup/parse";
-import type { Block, Inline } from "./markup/tree";
+import { parse } from "./parse";
+import type { Block, Inline } from "./tree";
 
 const LONGEST = 160;
 

@@ -114,7 +114,7 @@ class Person:
         return await self.client.post(path, **arguments)
 
 
-class Place:
+class World:
     """The services, the application and the clock; creates users and their sessions."""
 
     def __init__(self, services: Services, clock: MovingClock) -> None:
@@ -178,7 +178,7 @@ class Place:
 
 
 @asynccontextmanager
-async def place(data: Path, **settings: Any) -> AsyncIterator[Place]:
+async def world_at(data: Path, **settings: Any) -> AsyncIterator[World]:
     """Start the services; sign-up is open and rate limits are off by default.
 
     With rate limits the clock stands still, so that nothing is forgiven on a slow machine.
@@ -189,8 +189,8 @@ async def place(data: Path, **settings: Any) -> AsyncIterator[Place]:
         stack = AsyncExitStack()
         services = await stack.enter_async_context(running(wanted, clock))
     async with stack:
-        here = Place(services, clock)
+        world = World(services, clock)
         try:
-            yield here
+            yield world
         finally:
-            await here.close()
+            await world.close()

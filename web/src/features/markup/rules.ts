@@ -1,6 +1,6 @@
 /** Extensions to Markdown as markdown-it rules: bare URLs, mentions, spoilers. */
 import type { Delimiter, MarkdownIt, StateBlock, StateInline } from "markdown-it";
-import { addressAt, targetOf } from "../../../state/links";
+import { addressAt, targetOf } from "../../state/links";
 import { runAt } from "./mentions";
 
 /** The deepest nesting of quotes and lists; deeper text is shown as it was typed. */

@@ -3,7 +3,7 @@
  * tokens, and nothing that `tree.ts` cannot express comes out.
  */
 import Reader, { type MarkdownIt, type Token } from "markdown-it";
-import { targetOf } from "../../../state/links";
+import { targetOf } from "../../state/links";
 import { address, DEEPEST, mention, quotesNeedBlanks, spoiler, spoilersPaired, text, tooDeep } from "./rules";
 import { plain, type Block, type Inline, type Link } from "./tree";
 

@@ -1,14 +1,7 @@
-"""Events of a user's status and sessions, for that user alone."""
+"""Events of a user's sessions, for that user alone."""
 
 from hubbub.domain.events.base import PersonalEvent
-from hubbub.domain.model import Session, Status
-
-
-class StatusChanged(PersonalEvent):
-    """The user's status changed."""
-
-    type = "status.changed"
-    status: Status
+from hubbub.domain.model import Session
 
 
 class SessionOpened(PersonalEvent):

@@ -1,15 +1,10 @@
-"""`hubbub` with one step of deletion undone, for negative controls.
+"""Faults of `tests.support.broken_server` that each leave out a step of deletion."""
 
-The environment variable BROKEN names the step. Run as `python -m tests.deletion.broken_server serve …`.
-"""
-
-import os
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
-from hubbub.cli import main
 from hubbub.domain.events import Entry, Event, MessageEdited, MessageSent
 from hubbub.storage import database, deletion, event_text, messages, search_index
 from hubbub.storage.schema import MESSAGE_KEPT
@@ -55,6 +50,11 @@ def keep_tokens() -> None:
     search_index.remove = lambda tx, message: False
 
 
+def erase_at_once() -> None:
+    """Erase the write-ahead log without the usual pause, so that tests need not wait; breaks nothing."""
+    database.ERASURE_INTERVAL = 0.0
+
+
 def log_texts() -> None:
     append = Transaction.append
 
@@ -66,18 +66,13 @@ def log_texts() -> None:
     Transaction.append = telling  # type: ignore[method-assign]
 
 
-STEPS: dict[str, Callable[[], None]] = {
-    "none": lambda: None,
-    "log": keep_log_entries,
-    "column": keep_body,
-    "part": keep_edits,
-    "pages": keep_free_pages,
-    "wal": keep_wal,
-    "index": keep_tokens,
-    "output": log_texts,
+FAULTS: dict[str, Callable[[], None]] = {
+    "keep-log-entries": keep_log_entries,
+    "keep-body": keep_body,
+    "keep-edits": keep_edits,
+    "keep-free-pages": keep_free_pages,
+    "keep-wal": keep_wal,
+    "keep-tokens": keep_tokens,
+    "log-texts": log_texts,
+    "erase-at-once": erase_at_once,
 }
-
-if __name__ == "__main__":
-    database.ERASURE_INTERVAL = 0.0  # the tests wait for the write-ahead log
-    STEPS[os.environ["BROKEN"]]()
-    main()
