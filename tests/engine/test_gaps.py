@@ -112,15 +112,15 @@ def _reading(store: Store) -> Callable[..., Awaitable[Any]]:
     return read
 
 
-async def test_a_connection_that_follows_its_topic_again_gets_what_was_published_since(desk: Desk) -> None:
-    anna = await desk.person("anna")
-    hub = ConnectionHub(Fanout(), LocalBus(), _reading(desk), Clock(), connections_per_user=5)
+async def test_a_connection_that_follows_its_topic_again_gets_what_was_published_since(store: Store) -> None:
+    anna = await store.person("anna")
+    hub = ConnectionHub(Fanout(), LocalBus(), _reading(store), Clock(), connections_per_user=5)
     listener = Listener()
-    attached = await hub.attach(listener, await identity_of(desk, anna), only_topic=TOPIC)
+    attached = await hub.attach(listener, await identity_of(store, anna), only_topic=TOPIC)
     after = attached.snapshot.heads[TOPIC]
-    before = len(desk.published)
+    before = len(store.published)
     for number in range(3):
-        await desk.journal.submit(SendMessage(room=LOBBY, key=f"k{number}", body=f"message {number}"), anna)
-    hub.receive(desk.published[before:])
+        await store.journal.submit(SendMessage(room=LOBBY, key=f"k{number}", body=f"message {number}"), anna)
+    hub.receive(store.published[before:])
     found = await hub.follow(attached.live, TOPIC, after + 1)
     assert [orjson.loads(text)["seq"] for text in found] == [after + 2, after + 3]
