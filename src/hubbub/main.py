@@ -31,6 +31,7 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
@@ -40,6 +41,7 @@ from hubbub.gateways.operator_socket import operator_socket
 from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
+from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
 from hubbub.storage import epochs, migrate, signing_key, site_settings
@@ -80,6 +82,7 @@ async def running(
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
+            tasks.append(services.webhooks.run(services.followers))
         for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
@@ -139,10 +142,14 @@ async def _build(
     stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
+    outbound = OutboundClient(_outbound_policy(settings))
+    stack.push_async_callback(outbound.close)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
     stack.push_async_callback(followers.stop)
+    webhooks = Webhooks(read, journal, clock, outbound)
     if serving:
         people.watch(followers.wake)
+        people.watch(webhooks.wake)
         followers.start()
     return Services(
         settings=settings,
@@ -156,6 +163,8 @@ async def _build(
         ephemeral=signals,
         followers=followers,
         search=SearchIndex(read, journal),
+        outbound=outbound,
+        webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
@@ -245,6 +254,15 @@ async def greet_operator(services: Services, address: str) -> None:
             "plain_http",
             advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
         )
+
+
+def _outbound_policy(settings: Settings) -> Policy:
+    allowed = settings.outbound_allow
+    return Policy(
+        networks=tuple(entry for entry in allowed if not isinstance(entry, str)),
+        hosts=frozenset(entry for entry in allowed if isinstance(entry, str)),
+        ports=settings.outbound_port_ranges,
+    )
 
 
 def _migrate(database: Database, clock: Clock) -> bool:
