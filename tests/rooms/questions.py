@@ -111,7 +111,7 @@ def _fields(request: str, which: str, subject: Subject, message: int) -> dict[st
     elsewhere = which == "room" and "from_room" in fields
     given = {
         "message": subject.elsewhere if elsewhere else message, "seq": message, "member": subject.user,
-        "outsider": subject.user, "name": "bob", "invite": "none", "token": "none", "new": f"-{message}",
+        "outsider": subject.user, "name": "bob", "invite": "none", "token": "none", "webhook": 1, "new": f"-{message}",
     }  # fmt: skip
     rooms = {name: subject.room if name == which else LOBBY for name in fields if name in ROOMS}
     found: dict[str, Any] = fill({**fields, **rooms}, {**given, "room": subject.room})
