@@ -42,6 +42,8 @@ export const FEATURES = [
   "messages",
   "pins",
   "search",
+  "site",
+  "webhooks",
   "keys",
   "accounts",
   "navigation",

@@ -16,7 +16,7 @@ from hubbub.bus.local import LocalBus
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
 from hubbub.delivery.fanout import Fanout
-from hubbub.domain.commands import CreateOneTimeToken
+from hubbub.domain.commands import Command, CreateOneTimeToken
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
@@ -30,6 +30,8 @@ from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
+from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
@@ -39,9 +41,10 @@ from hubbub.gateways.operator_socket import operator_socket
 from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
+from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings
-from hubbub.storage import epochs, migrate, signing_key
+from hubbub.storage import epochs, migrate, signing_key, site_settings
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -79,6 +82,7 @@ async def running(
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
+            tasks.append(services.webhooks.run(services.followers))
         for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
@@ -111,10 +115,20 @@ async def _build(
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
-    journal.prepare = HereResolver(people)
+    live_settings = LiveSettings(settings, database.read(site_settings.load), read)
+    stack.callback(live_settings.stop)
+    people.watch(live_settings.hear)
+    here = HereResolver(people)
+
+    def prepare(command: Command) -> None:
+        here(command)
+        live_settings.prepare(command)
+
+    journal.prepare = prepare
 
     def restart(_epoch: str) -> None:
         metrics.new_epochs.inc()
+        live_settings.reload()
         logger.warning("connections_ended", count=people.restart(), reason="new epoch")
 
     def close_mark() -> None:
@@ -128,13 +142,18 @@ async def _build(
     stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
+    outbound = OutboundClient(_outbound_policy(settings))
+    stack.push_async_callback(outbound.close)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
     stack.push_async_callback(followers.stop)
+    webhooks = Webhooks(read, journal, clock, outbound)
     if serving:
         people.watch(followers.wake)
+        people.watch(webhooks.wake)
         followers.start()
     return Services(
         settings=settings,
+        live_settings=live_settings,
         clock=clock,
         database=database,
         read=read,
@@ -144,6 +163,8 @@ async def _build(
         ephemeral=signals,
         followers=followers,
         search=SearchIndex(read, journal),
+        outbound=outbound,
+        webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
@@ -223,7 +244,7 @@ async def create_setup_link(services: Services) -> str | None:
 async def greet_operator(services: Services, address: str) -> None:
     """Print the server's address and, without an owner, the link to become the owner."""
     out = sys.stdout
-    out.write(f"{services.settings.name} is at {address}\n")
+    out.write(f"{services.site.name} is at {address}\n")
     token = await create_setup_link(services)
     if token is not None:
         out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
@@ -233,6 +254,15 @@ async def greet_operator(services: Services, address: str) -> None:
             "plain_http",
             advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
         )
+
+
+def _outbound_policy(settings: Settings) -> Policy:
+    allowed = settings.outbound_allow
+    return Policy(
+        networks=tuple(entry for entry in allowed if not isinstance(entry, str)),
+        hosts=frozenset(entry for entry in allowed if isinstance(entry, str)),
+        ports=settings.outbound_port_ranges,
+    )
 
 
 def _migrate(database: Database, clock: Clock) -> bool:

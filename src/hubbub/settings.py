@@ -11,13 +11,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hubbub.domain.site_settings import NAMES, Fixed, SiteSettings
 
 PREFIX = "HUBBUB_"
 CONFIG = "hubbub.toml"
@@ -25,6 +27,7 @@ POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 # A public path that starts with one of these could not be told from one that the proxy has
 # stripped.
 OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
@@ -81,15 +84,57 @@ def _check_bus(url: str) -> str:
     raise ValueError("is not supported: this version runs as one process")
 
 
+def _parse_destination(value: object) -> object:
+    """Return a network, or a host name in lower case."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        name = value.lower()
+        if len(name) > 253 or not HOST_NAME.fullmatch(name):
+            raise ValueError("must be a network or a host name") from None
+        return name
+
+
+def _join(value: object) -> object:
+    """Accept a list, or the single number of a settings file."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return ",".join(str(part) for part in parts)
+
+
+def _parse_ports(text: str) -> tuple[range, ...]:
+    """Return the ports of a list such as `80,443,8000-8099`."""
+    found = []
+    for part in re.split(r"[,\s]+", text.strip()):
+        first, dash, last = part.partition("-")
+        ports = range(int(first), int(last if dash else first) + 1)
+        if not (0 < ports.start < ports.stop <= 65_536 and first.isascii() and last.isascii()):
+            raise ValueError("must be ports from 1 to 65535")
+        found.append(ports)
+    return tuple(found)
+
+
+def _check_ports(text: str) -> str:
+    _parse_ports(text)
+    return text
+
+
 Address = Annotated[str, AfterValidator(_check_address)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+Destination = Annotated[IPv4Network | IPv6Network | str, BeforeValidator(_parse_destination)]
+Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_split)]
+Ports = Annotated[str, BeforeValidator(_join), AfterValidator(_check_ports)]
 SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 
 
-class Settings(BaseSettings):
+class Settings(SiteSettings, BaseSettings):
     """All settings, immutable.
+
+    Those of the site come first. They are the values at start: code that runs later reads them from
+    `Services.site`, since the database may change them.
 
     A field's description says which values are allowed, its docstring what it does and when to
     change it.
@@ -103,8 +148,6 @@ class Settings(BaseSettings):
     """The port to listen on."""
     data: Path = Field(Path("hubbub-data"), description="a folder; it is created if it does not exist")
     """The folder with the database, the keys and the socket of the command line. `hubbub backup` copies it."""
-    name: str = Field("Hubbub", min_length=1, max_length=64, description="the name of this site, 1 to 64 characters")
-    """The name of the site, shown in the browser and at start."""
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
         None,
         description="sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
@@ -130,10 +173,6 @@ class Settings(BaseSettings):
     )
     """Proxies whose `X-Forwarded-*` headers count. Set it to the address of the proxy in front of the server."""
 
-    signup: Literal["invite", "open", "closed"] = Field("invite", description="invite, open or closed")
-    """Who may create an account: people with an invite, everyone, or no one."""
-    guests: bool = Field(False, description="on or off")
-    """Whether plain-text clients may enter the lobby without an account, under a free name."""
     rate_limits: bool = Field(True, description="on or off")
     """Whether limits per user and per address apply. Turn them off only for load tests."""
     hello_timeout: float = Field(5.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
@@ -155,12 +194,6 @@ class Settings(BaseSettings):
     unauthenticated_max: int = Field(200, ge=1, le=1_000_000, description="a number from 1 to 1000000")
     """How many WebSockets may wait to log in, in all."""
 
-    retention_days: int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
-    """How long events stay in the log, so that an offline client can catch up. Messages are kept forever."""
-    session_idle_days: int = Field(14, ge=1, le=3_650, description="days from 1 to 3650")
-    """How long a session lives without being used."""
-    session_max_days: int = Field(90, ge=1, le=3_650, description="days from 1 to 3650")
-    """How long a session lives in any case."""
     access_token_seconds: int = Field(600, ge=1, le=86_400, description="seconds from 1 to 86400")
     """How long an access token of `POST /token` is valid."""
 
@@ -175,12 +208,22 @@ class Settings(BaseSettings):
     queue_bytes: int = Field(16 * 2**20, ge=2**16, le=2**33, description="bytes from 65536 to 8589934592")
     """How many bytes of commands may wait for the journal before the server answers `busy`."""
 
+    outbound_allow: Destinations = Field((), description="networks, addresses or host names, separated by commas")
+    """Where requests to addresses that users choose (webhooks) may go besides public addresses. Set it when a
+    receiver is in your own network. Users can then make the server send requests there."""
+    outbound_ports: Ports = Field(
+        "80,443,8080,8443", description="ports and ranges of ports, such as 80,443,8000-8099, separated by commas"
+    )
+    """The ports that requests to addresses that users choose may use."""
+
     metrics_token: SecretStr | None = Field(None, min_length=16, description="at least 16 characters")
     """A bearer token that opens `/metrics` to other machines. Without one, only this machine may read it."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     """The least severe level that is logged."""
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto, json or text")
     """One JSON object per line, or text for people; `auto` is text on a terminal."""
+
+    _fixed: dict[str, Fixed] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -193,6 +236,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Use arguments before the environment, and no other source."""
         return init_settings, env_settings
+
+    def note_fixed(self, found: Mapping[str, Fixed]) -> None:
+        """Note where values come from."""
+        self._fixed.update(found)
+
+    @property
+    def fixed(self) -> Mapping[str, Fixed]:
+        """The settings of the site that were given at start, and where they come from.
+
+        The database can't change them.
+        """
+        return {name: self._fixed.get(name) or _direct(name) for name in NAMES if name in self.model_fields_set}
 
     @property
     def database(self) -> str:
@@ -216,6 +271,11 @@ class Settings(BaseSettings):
             return self.public_url
         host = "localhost" if self.host in EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def outbound_port_ranges(self) -> tuple[range, ...]:
+        """`outbound_ports`, parsed."""
+        return _parse_ports(self.outbound_ports)
 
     @property
     def connections_limit(self) -> int:
@@ -244,7 +304,33 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Setti
         settings = Settings(**{**lower, **given})
     except ValidationError as error:
         raise WrongSetting(_sentence(error, given, present, path)) from None
+    settings.note_fixed({name: Fixed("file", f"the key {name} in {path.name}") for name in lower})
+    settings.note_fixed({name: Fixed("flag", f"the flag --set {name}=…") for name in given})
     return settings, _unknown_variables()
+
+
+def from_arguments(arguments: Mapping[str, Any], base: Settings | None = None) -> Settings:
+    """Return settings with the arguments of a host application, which override `base` or the variables.
+
+    Raises ValidationError.
+    """
+    kept = {} if base is None else {name: getattr(base, name) for name in base.model_fields_set}
+    settings = Settings(**{**kept, **arguments})
+    if base is not None:
+        settings.note_fixed(base.fixed)
+    settings.note_fixed({name: _argument(name) for name in arguments})
+    return settings
+
+
+def _direct(name: str) -> Fixed:
+    """Return where a value comes from that `load` has not read."""
+    variable = PREFIX + name.upper()
+    present = any(key.upper() == variable and value for key, value in os.environ.items())
+    return Fixed("environment", f"the variable {variable}") if present else _argument(name)
+
+
+def _argument(name: str) -> Fixed:
+    return Fixed("argument", f"the argument {name}= of the application that Hubbub is mounted in")
 
 
 def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:

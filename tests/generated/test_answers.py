@@ -23,7 +23,7 @@ from tests.generated.recorder import (
     filled,
     numbers,
 )
-from tests.support.routes import ABSENT, OF_STAFF
+from tests.support.routes import ABSENT, OF_STAFF, WEBHOOK
 from tests.support.server import PASSWORD, Account, Server
 
 CHANGING = {operation for operation, (method, _) in operations().items() if method != "GET"}
@@ -38,7 +38,16 @@ A bug, a full queue, an unreachable database. Other tests cause those.
 def recorder(server: Server) -> Iterator[Recorder]:
     seen = Recorder(server.url)
     world = World(server)
-    parts = (without_permission, invalid_requests, missing_objects, conflicts, valid_requests, of_staff, log_outs)
+    parts = (
+        without_permission,
+        invalid_requests,
+        missing_objects,
+        conflicts,
+        valid_requests,
+        of_staff,
+        of_webhooks,
+        log_outs,
+    )
     for part in parts:
         part(seen, world)
     yield seen
@@ -73,7 +82,7 @@ def invalid_requests(recorder: Recorder, world: World) -> None:
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"address": re.sub(r"\{\w+\}", "x" * 300, path)}
-        if method == "GET" and not re.search(r"\{(room|user|topic)", path):
+        if method == "GET" and not re.search(r"\{(room|user|topic|webhook)", path):
             wrong = {"params": {"limit": 0}}
         elif "{" not in path:
             wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x", "status": 1}}
@@ -88,8 +97,7 @@ def missing_objects(recorder: Recorder, world: World) -> None:
     for operation in documented(404):
         who = world.bob if "room" in operation else world.owner
         fields = filled(operation, MISSING)
-        if "follower" in fields:
-            fields["follower"] = "missing"
+        fields |= {name: "missing" for name in ("follower", "setting") if name in fields}
         assert recorder.send(operation, who, **fields).status_code == 404, operation
 
 
@@ -133,7 +141,7 @@ def valid_requests(recorder: Recorder, world: World) -> None:
 
 
 def of_staff(recorder: Recorder, world: World) -> None:
-    """Send the requests of staff about a follower that no process runs, and about one that is still starting."""
+    """Send the requests of staff: about followers that no process runs, or that are starting, and fixed settings."""
     columns = "INSERT INTO followers (name, scope, state, created_at, fence, lease_until, attempts)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
         for name, state in (("idle", "running"), ("slow", "starting")):
@@ -141,13 +149,36 @@ def of_staff(recorder: Recorder, world: World) -> None:
         for seq in (3, 4):
             database.execute("INSERT INTO dead_letters VALUES ('idle', 'room:7', ?, 0, 1, 'broken', 0)", (seq,))
     for operation in sorted(OF_STAFF.keys() - {"drop_dead_letter", "list_followers"}):
-        fields = filled(operation, EXISTING) | {"follower": "idle"}
+        fields = filled(operation, EXISTING)
+        fields |= {"follower": "idle"} if "follower" in fields else {}
         assert recorder.send(operation, world.owner, **fields).status_code == 200, operation
     recorder.send("list_followers", world.owner)
     assert len(recorder.send("list_dead_letters", world.owner, follower="idle", limit=1).json()["dead_letters"]) == 1
     recorder.send("drop_dead_letter", world.owner, **filled("drop_dead_letter", EXISTING) | {"follower": "idle"})
     for operation in ("pause_follower", "resume_follower"):
         recorder.send(operation, world.owner, follower="slow")
+    recorder.send("set_setting", world.owner, setting="signup", value="open")  # fixed for all test servers
+    recorder.send("unset_setting", world.owner, setting="signup")
+
+
+def of_webhooks(recorder: Recorder, world: World) -> None:
+    """Send requests about a webhook by another member, about one that is still starting, and about a dead letter."""
+    alice, room = world.alice, world.alice.create_room("Hooks")
+    world.bob.join(room)
+    made = recorder.send("create_webhook", alice, room=room, key="hook", **WEBHOOK).json()
+    other = WEBHOOK | {"name": "Other"}
+    assert recorder.send("create_webhook", alice, room=room, key="hook", **other).status_code == 409
+    given = EXISTING | {"room": room, "webhook": made["id"]}
+    for operation in ("list_webhooks", "show_webhook", "list_webhook_deliveries", "list_webhook_dead_letters"):
+        assert recorder.send(operation, world.bob, **filled(operation, given)).status_code == 403, operation
+    follower = f"webhook:{made['id']}"
+    with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
+        database.execute("UPDATE followers SET state = 'starting' WHERE name = ?", (follower,))
+        letter = (follower, f"room:{room}", given["seq"])
+        database.execute("INSERT INTO dead_letters VALUES (?, ?, ?, 0, 1, 'broken', 0)", letter)
+    assert recorder.send("update_webhook", alice, webhook=made["id"], paused=True).status_code == 409
+    for operation in ("retry_webhook_dead_letter", "drop_webhook_dead_letter"):
+        assert recorder.send(operation, alice, **filled(operation, given)).status_code == 204, operation
 
 
 @contextmanager

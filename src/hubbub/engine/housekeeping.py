@@ -125,7 +125,7 @@ async def trim(services: Services) -> int:
 
     Walks over all topics. Each is trimmed a prefix at a time.
     """
-    before = services.clock.now() - services.settings.retention_days * DAY
+    before = services.clock.now() - services.site.retention_days * DAY
     gone, after = 0, ""
     while True:
         topics, last = await services.read(log.trimmable, before, after)
@@ -150,7 +150,7 @@ async def prune(services: Services) -> None:
 
 async def forget_dead_letters(services: Services) -> None:
     """Delete dead letters older than the log: their entries are gone."""
-    command = ForgetDeadLetters(before=services.clock.now() - services.settings.retention_days * DAY)
+    command = ForgetDeadLetters(before=services.clock.now() - services.site.retention_days * DAY)
     while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
         pass
 
