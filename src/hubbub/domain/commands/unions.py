@@ -82,13 +82,7 @@ AnyWireCommand = (
 )
 """Commands with a wire name."""
 AnyStaffCommand = (
-    PauseFollower
-    | ResumeFollower
-    | ReplayFollower
-    | RetryDeadLetter
-    | DropDeadLetter
-    | SetSetting
-    | UnsetSetting
+    PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter | SetSetting | UnsetSetting
 )
 """Commands that staff sends over REST, but not over WebSocket: they have a route and no wire name."""
 AnySignal = Typing | SetIdle | WatchPresence
