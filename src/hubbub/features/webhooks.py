@@ -223,7 +223,7 @@ class Outgoing(NamedTuple):
     at: str
     room: int | None
     seq: int | None
-    text: str | None
+    text: bytes | None
 
 
 class NotResponsible(Exception):

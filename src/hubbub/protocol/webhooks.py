@@ -34,14 +34,14 @@ def message_id(epoch: str, webhook: int, room: int | None, seq: int) -> str:
     return f"msg_{epoch}_{webhook}_{'test' if room is None else room}_{seq}"
 
 
-def body(type_: str, at: str, text: str) -> bytes:
+def body(type_: str, at: str, text: bytes) -> bytes:
     """Return the body of a message. `text` is the encoded event."""
-    return f'{{"type":"{type_}","timestamp":"{at}","data":{text}}}'.encode()
+    return b'{"type":"%b","timestamp":"%b","data":%b}' % (type_.encode(), at.encode(), text)
 
 
-def test_text(webhook: int) -> str:
+def test_text(webhook: int) -> bytes:
     """Return the data of a test event."""
-    return orjson.dumps({"webhook": webhook, "text": "This is a test event."}).decode()
+    return orjson.dumps({"webhook": webhook, "text": "This is a test event."})
 
 
 def headers(secrets: Sequence[str], id_: str, seconds: int, content: bytes) -> dict[str, str]:
