@@ -6,6 +6,8 @@
 # make contract generate the lists of commands, events and models, contract/, the web client's types, limits and permissions, and docs/protocol.md from the code
 # make bench    run the measurements of docs/performance.md
 # make lock     regenerate requirements/*.txt from pyproject.toml
+# make image    build the container image with Buildah and start it once (needs root)
+# make chart    render the Helm chart for the tests, after a change of it
 # make clean    remove everything the others create
 
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -14,7 +16,7 @@ BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web run test prove check contract bench lock clean
+.PHONY: setup web run test prove check contract bench lock image chart clean
 
 setup: $(VENV)/installed web
 
@@ -63,6 +65,14 @@ bench: setup
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra postgresql $(LOCK) --constraint requirements/dev.txt --output-file requirements/image.txt
+	$(BIN)/uv pip compile --group build $(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt
+
+image: web
+	sh scripts/image $(BASE)
+
+chart: $(VENV)/installed
+	sh scripts/chart
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 

@@ -5,11 +5,13 @@ import contextlib
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from sqlalchemy.engine import make_url
 
 from hubbub import meters
 from hubbub.bus.local import LocalBus
@@ -43,8 +45,8 @@ from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
-from hubbub.settings import Settings
-from hubbub.storage import epochs, migrate, signing_key, site_settings
+from hubbub.settings import Settings, WrongSetting
+from hubbub.storage import epochs, migrate, postgresql_startup, signing_key, site_settings
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -178,15 +180,17 @@ async def _build(
 async def serve(settings: Settings) -> None:
     """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
 
-    The port opens when everything is ready.
+    The port opens when everything is ready. A PostgreSQL that is not up yet is waited for.
 
-    Raises what `running` raises, and DatabaseInUse, after draining, if another server has taken the
-    database.
+    Raises what `running` raises; NotUp and WrongSetting if PostgreSQL does not come up or refuses
+    the address; DatabaseInUse, after draining, if another server has taken the database.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if not await _database_is_up(settings, stop):
+        return
     async with operated(settings) as services, _listening(services) as listener:
         logger.info("listening", host=settings.host, port=listener.port)
         await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
@@ -275,6 +279,33 @@ def _migrate(database: Database, clock: Clock) -> bool:
 
 def _random_id() -> str:
     return secrets.token_hex(8)
+
+
+async def _database_is_up(settings: Settings, stop: asyncio.Event) -> bool:
+    """Wait for PostgreSQL if it is not up yet; return False if `stop` was set before.
+
+    Raises NotUp, WrongSetting, Unavailable.
+    """
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite":
+        return True
+    ended = threading.Event()
+    stopping = asyncio.create_task(stop.wait())
+    waiting = asyncio.create_task(
+        asyncio.to_thread(postgresql_startup.wait_until_up, url, settings.database_wait_seconds, ended)
+    )
+    try:
+        await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            ended.set()
+        return await waiting
+    except postgresql_startup.ConnectionRefused as error:
+        raise WrongSetting(
+            f"PostgreSQL refuses the connection: {error}. Correct HUBBUB_DATABASE_URL, or the user and the database."
+        ) from None
+    finally:
+        ended.set()
+        stopping.cancel()
 
 
 async def _lock(

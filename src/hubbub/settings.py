@@ -154,6 +154,8 @@ class Settings(SiteSettings, BaseSettings):
         "without one, hubbub.db in the data folder",
     )
     """The database. Set it to use PostgreSQL, or to keep the SQLite file outside of the data folder."""
+    database_wait_seconds: float = Field(60.0, ge=0, le=3_600, description="seconds, from 0 to 3600")
+    """How long `hubbub serve` waits at its start for a PostgreSQL that is not up yet."""
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
         None, description="none yet, since this version runs as one process"
     )

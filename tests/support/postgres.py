@@ -92,6 +92,17 @@ class Postgres:
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
+    def with_password(self, address: str, user: str, password: str) -> str:
+        """Create a user that needs a password; return the address of the database with both."""
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            secret = connection.pgconn.encrypt_password(password.encode(), user.encode()).decode()
+            create = sql.SQL("CREATE USER {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(secret))
+            connection.execute(create)
+            rules = Path(self._server.pgdata) / "pg_hba.conf"
+            rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
+            connection.execute("SELECT pg_reload_conf()")
+        return make_url(address).set(username=user, password=password).render_as_string(hide_password=False)
+
     # -- faults
 
     def crash(self) -> None:

@@ -38,11 +38,12 @@ def _sentence(error: Exception) -> str:
     from hubbub.storage.db_errors import disk_is_full
     from hubbub.storage.locks import InUse
     from hubbub.storage.migrate import TooNew
+    from hubbub.storage.postgresql_startup import NotUp
     from hubbub.storage.signing_key import KeyUnusable
 
     if isinstance(error, HubbubError):
         return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
-    if isinstance(error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError):
+    if isinstance(error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp):
         return str(error)
     raise error
 

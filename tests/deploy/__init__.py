@@ -1,0 +1,1 @@
+"""The files in deploy/, the Dockerfile and docs/deploying.md fit each other and the server."""
