@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import secrets
 import signal
 import sys
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 
 from hubbub import meters
 from hubbub.bus.local import LocalBus
+from hubbub.bus.messages import Codec
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
 from hubbub.delivery.fanout import Fanout
@@ -28,6 +30,8 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.ports import Bus
+from hubbub.engine.positioning import keep_positions
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.features import accounts
@@ -40,8 +44,8 @@ from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
-from hubbub.settings import Settings
-from hubbub.storage import epochs, migrate, signing_key
+from hubbub.settings import Settings, WrongSetting
+from hubbub.storage import epochs, migrate, postgresql, signing_key
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -68,15 +72,18 @@ async def running(
     for a shorter time for the database, and does not decide which signing key belongs to it. With
     `new_epoch` the history begins anew: all clients load everything again.
 
-    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
+    Raises WrongSetting, InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
+    settings.check_bus()
     async with AsyncExitStack() as stack:
         stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
         meters.attach(services)
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
+        if services.bus.connects:
+            tasks.append(keep_positions(services.hub, services.bus))
         if serving:
             tasks.append(services.search.run(services.followers))
         for work in tasks:
@@ -95,27 +102,33 @@ async def _build(
 ) -> Services:
     """Build everything a gateway may use. `stack` closes it."""
     database = Database(settings.database)
-    lock, lost = await _lock(database, stack, "serve" if serving else "command")
+    lock, lost = await _lock(database, stack, "serve" if serving else "command", settings.bus_kind if serving else None)
     stack.callback(database.close)  # before its lock is released
     created = _migrate(database, clock)
-    key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
-    mark, is_new = epochs.start(
-        database, settings.data, epoch=_random_id(), run=_random_id(), created=created, wanted=new_epoch
-    )
-    history = History(mark, _random_id)
-    metrics, fanout, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
+    alone = settings.bus_url is None or not serving
+    if alone:
+        key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
+    else:
+        key = signing_key.obtain_shared(settings.data, database, in_database=settings.key_in_database)
+    ids = {"epoch": _random_id(), "run": _random_id()}
+    mark, is_new = epochs.start(database, settings.data, **ids, created=created, wanted=new_epoch, alone=alone)
+    history = History(mark, _random_id, alone=alone)
+    metrics, fanout, read, passwords = Metrics(), Fanout(), Readers(database), Passwords()
+    bus: Bus = LocalBus() if alone else _remote_bus(settings, database, key)
+    bus.epoch = mark.epoch
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
     people = ConnectionHub(fanout, bus, read, clock, connections_per_user=settings.connections_per_user)
+    stack.callback(people.stop)
     signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
     journal.prepare = HereResolver(people)
 
-    def restart(_epoch: str) -> None:
+    def restart(epoch: str) -> None:
         metrics.new_epochs.inc()
-        logger.warning("connections_ended", count=people.restart(), reason="new epoch")
+        logger.warning("connections_ended", count=people.restart(epoch), reason="new epoch")
 
     def close_mark() -> None:
         if journal.is_stopped:
@@ -133,7 +146,13 @@ async def _build(
     if serving:
         people.watch(followers.wake)
         followers.start()
+    if not alone:
+        people.on_doubt = journal.suspect
+        people.on_announced = followers.hint
+        bus.start(people)
+        await people.compare()
     return Services(
+        bus=bus,
         settings=settings,
         clock=clock,
         database=database,
@@ -243,12 +262,35 @@ def _migrate(database: Database, clock: Clock) -> bool:
     return before is None
 
 
+def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
+    """Return the bus of the settings. Raises WrongSetting, OSError, Unavailable."""
+    site, codec = database.read(epochs.site), Codec(key, _random_id())
+    if settings.bus_url == "postgresql":
+        from hubbub.bus.postgresql import PostgresBus
+
+        address = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return PostgresBus(address, site, codec, **postgresql.bus_options())
+    if importlib.util.find_spec("nats") is None:  # it is imported only here, since it takes 10 MiB
+        raise WrongSetting("A NATS bus needs a client library. Install hubbub[nats].")
+    from hubbub.bus.nats import NatsBus, NatsOptions
+
+    options = NatsOptions(
+        tuple((settings.bus_url or "").split(",")),
+        settings.bus_ca,
+        settings.bus_certificate,
+        settings.bus_key,
+        settings.bus_credentials,
+    )
+    options.check()
+    return NatsBus(options, site, codec)
+
+
 def _random_id() -> str:
     return secrets.token_hex(8)
 
 
 async def _lock(
-    database: Database, stack: AsyncExitStack, purpose: Purpose
+    database: Database, stack: AsyncExitStack, purpose: Purpose, bus: str | None
 ) -> tuple[PostgresLock | None, asyncio.Future[str]]:
     """Lock the database until `stack` ends.
 
@@ -264,7 +306,7 @@ async def _lock(
         if not lost.done():
             lost.set_result(sentence)
 
-    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence))
+    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence), bus=bus)
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lock, lost

@@ -23,6 +23,7 @@ from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
@@ -113,6 +114,7 @@ class Stream(Protocol):
 class Services:
     """Everything a gateway may use."""
 
+    bus: Bus
     settings: Settings
     clock: Clock
     database: Database

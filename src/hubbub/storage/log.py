@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import (
     CompoundSelect,
     Connection,
@@ -28,8 +27,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from hubbub.domain.events import BY_TYPE, Entry, Event, MessageSent, SiteRoomEvent
-from hubbub.domain.model import SITE
+from hubbub.domain.entries import parse_event
+from hubbub.domain.events import Entry, MessageSent
 from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
@@ -144,7 +143,7 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, 
     found = []
     for row in SINCE.rows(connection, topic=topic, room=room, after=after, limit=limit, floor=floor):
         text = event_text.read(topic, room, row)
-        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
+        event = parse_event(topic, row[event_text.TYPE] or MessageSent.type, text)
         found.append(Entry(topic, row[0], event, text.encode()))
     return found
 
@@ -167,7 +166,7 @@ def entries_of(
     for index, *row in cursor:
         topic = wanted[index][0]
         text = event_text.read(topic, _room(topic), row)
-        event = _parse(topic, row[event_text.TYPE] or MessageSent.type, text)
+        event = parse_event(topic, row[event_text.TYPE] or MessageSent.type, text)
         found.extend([] for _ in range(index + 1 - len(found)))
         found[index].append(Entry(topic, row[0], event, text.encode()))
         size, count = size + len(text), count + 1
@@ -251,16 +250,6 @@ def entry_at(seq: Any, column: str, of: Any = topics) -> Any:
 def _room(topic: str) -> int:
     """Return the id of the room of a topic, 0 if it is none: no room has that."""
     return int(topic.removeprefix("room:")) if topic.startswith("room:") else 0
-
-
-def _parse(topic: str, type_: str, text: str) -> Event:
-    body = orjson.loads(text)
-    if topic.startswith("user:"):
-        body["person"] = int(topic.removeprefix("user:"))
-    event = BY_TYPE[type_]
-    if issubclass(event, SiteRoomEvent):
-        body["in_site"] = topic == SITE
-    return event.model_validate(body)
 
 
 def _heads(dialect: Dialect) -> Executable:

@@ -37,7 +37,7 @@ from hubbub.storage.schema import meta
 AT_ONCE = 2_000
 PATIENCE = 3.0
 """Seconds within which the connections of a server that was killed must end."""
-PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER)
+PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER, epochs.NUMBER)
 """Entries of `meta` that belong to the processes which ran on the old database."""
 
 OTHERS = text(
