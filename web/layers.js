@@ -42,6 +42,7 @@ export const FEATURES = [
   "messages",
   "pins",
   "search",
+  "site",
   "keys",
   "accounts",
   "navigation",

@@ -12,7 +12,7 @@ from scripts.contract.words import ASKED, SIGNALS, Schema, answers
 
 from hubbub.domain import names, text
 from hubbub.domain.errors import ERRORS
-from hubbub.domain.events import CLIENT_EVENTS, ENVELOPE, Event, PersonalEvent, RoomEvent
+from hubbub.domain.events import CLIENT_EVENTS, ENVELOPE, Event, PersonalEvent, RoomEvent, SiteRoomEvent
 from hubbub.engine import limits
 from hubbub.engine.ephemeral import TYPING_CROWD
 from hubbub.features.sync import MISSING
@@ -87,6 +87,7 @@ LIMITS = {
     "MAX_DESCRIPTION": "characters in a room's description",
     "MAX_REASON": "characters in the reason of a ban",
     "MAX_STATUS": "characters in a status",
+    "MAX_SETTING": "characters of a value of a setting of the site",
     "MAX_DIRECT": "members of a direct room",
     "MAX_INVITED": "members added to a room when it is created",
     "MAX_ROOMS": "rooms of a user, not counting direct rooms",
@@ -176,7 +177,9 @@ def _event(words: Schema, examples: Examples, event: type[Event]) -> str:
 def _topics(event: type[Event]) -> str:
     if issubclass(event, PersonalEvent):
         return "`user:ID`"
-    return "`room:ID`" if issubclass(event, RoomEvent) else "`room:ID`, and `site` for a public room"
+    if issubclass(event, SiteRoomEvent):
+        return "`room:ID`, and `site` for a public room"
+    return "`room:ID`" if issubclass(event, RoomEvent) else "`site`"
 
 
 def _objects(words: Schema) -> list[str]:

@@ -25,12 +25,15 @@ from hubbub.domain.events import Entry
 from hubbub.domain.model import SITE, SYSTEM, Frozen, Role, room_topic
 from hubbub.domain.names import MAX_ROOM_NAME, MAX_USER_NAME
 from hubbub.domain.passwords import check_password
+from hubbub.domain.site_settings import NAMES as SETTINGS
+from hubbub.domain.site_settings import Setting, WrongValue, check, describe, effective
 from hubbub.domain.text import MAX_ID, one_line
 from hubbub.engine.services import Services
 from hubbub.features import accounts, followers
 from hubbub.protocol.tokens import new_secret, secret_hash
 from hubbub.protocol.validation import refuse
-from hubbub.storage import log, rooms
+from hubbub.settings import Settings
+from hubbub.storage import log, rooms, site_settings
 
 SOCKET = "control.sock"
 PAGE = 200
@@ -38,6 +41,7 @@ MAX_WAIT = 2.0
 """Seconds for which a request may wait for entries. A stopping server waits for it."""
 PAGE_OF_FOLLOWERS = 20
 RESET_LINK_LIFE = 24 * 3_600
+NO_SETTING = "There is no such setting. `hubbub settings list` lists all."
 # sockaddr_un holds 104 bytes on some systems, 108 on others, the last one a zero (POSIX leaves it
 # open).
 MAX_PATH = 100
@@ -158,11 +162,25 @@ class ShowSearch(Routed):
     route = ("GET", "/search")
 
 
-Reading = ListUsers | ListFollowers | ListDeadLetters | Tail
+class ListSettings(Routed):
+    """Lists the settings of the site."""
+
+    route = ("GET", "/settings")
+
+
+class ChangeSetting(Routed):
+    """Sets a setting of the site to a value as a variable would have it, or unsets it: `value` is null."""
+
+    route = ("PUT", "/settings")
+    setting: str
+    value: str | None
+
+
+Reading = ListUsers | ListFollowers | ListDeadLetters | ListSettings | Tail
 """Requests that only read."""
 Request = (
     Reading | CreateUser | LockUser | SetPassword | MakeResetLink | MakeInvite
-    | SetFollowerPaused | Replay | SettleLetter | RebuildSearch | ShowSearch
+    | SetFollowerPaused | Replay | SettleLetter | RebuildSearch | ShowSearch | ChangeSetting
 )  # fmt: skip
 Answer = dict[str, object]
 
@@ -173,7 +191,11 @@ async def perform(services: Services, request: Request) -> Answer:
         case CreateUser():
             return await _create_user(services, request)
         case ListUsers() | ListFollowers() | ListDeadLetters():
-            return await services.read(read, request)
+            return await services.read(read, request, services.settings)
+        case ListSettings():
+            return _settings(services.live_settings.describe())
+        case ChangeSetting():
+            return await _change_setting(services, request)
         case LockUser():
             user = await services.read(_find, request.name)
             await services.journal.submit(c.SetDisabled(user=user, disabled=request.disabled), SYSTEM)
@@ -265,13 +287,19 @@ def _topic(connection: Connection, given: str) -> tuple[str, str]:
     return room_topic(found[0][0]), found[0][1]
 
 
-def read(connection: Connection, request: Reading) -> Answer:
-    """Answer a request that only reads, in any process that can read the database."""
+def read(connection: Connection, request: Reading, settings: Settings) -> Answer:
+    """Answer a request that only reads, in any process that can read the database.
+
+    `settings` are those of the process.
+    """
     match request:
         case ListUsers():
             return _list_users(connection, request.after)
         case Tail():
             return _page(connection, request)
+        case ListSettings():
+            stored, fixed = site_settings.load(connection), settings.fixed
+            return _settings(describe(effective(settings, fixed, stored), fixed, stored))
         case ListFollowers():
             listed, more = followers.listing(connection, request.after, PAGE_OF_FOLLOWERS)
             return {"followers": [each.model_dump() for each in listed], "more": more}
@@ -281,6 +309,34 @@ def read(connection: Connection, request: Reading) -> Answer:
             except NotFound:
                 raise NotFound(_no_follower(request.follower)) from None
             return {"dead_letters": [each.model_dump() for each in found[:PAGE]], "more": len(found) > PAGE}
+
+
+def _settings(found: Sequence[Setting]) -> Answer:
+    return {"settings": [each.model_dump() for each in found]}
+
+
+async def _change_setting(services: Services, request: ChangeSetting) -> Answer:
+    """Set or unset a setting; return what staff sees of it, none if it is gone."""
+    try:
+        command: Command
+        if request.value is None:
+            command = c.UnsetSetting(setting=request.setting)
+        else:
+            command = c.SetSetting(setting=request.setting, value=request.value)
+            if command.setting in SETTINGS:
+                value = check(command.setting, request.value, strict=False)
+                command = c.SetSetting(setting=request.setting, value=value)
+    except ValidationError as error:
+        if any(each["loc"][:1] == ("setting",) for each in error.errors()):
+            raise NotFound(NO_SETTING) from None
+        raise refuse(error) from None
+    except WrongValue as error:
+        raise BadRequest(f"{request.setting}: {error}.") from None
+    try:
+        await services.journal.submit(command, SYSTEM)
+    except NotFound:
+        raise NotFound(NO_SETTING) from None
+    return _settings([each for each in services.live_settings.describe() if each.setting == request.setting])
 
 
 async def _about_a_follower(services: Services, kind: type[Command], request: Routed, **fields: object) -> Answer:

@@ -18,7 +18,8 @@ from hubbub.bus.messages import Codec
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
 from hubbub.delivery.fanout import Fanout
-from hubbub.domain.commands import CreateOneTimeToken
+from hubbub.domain.commands import Command, CreateOneTimeToken
+from hubbub.domain.errors import HubbubError
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
@@ -34,6 +35,7 @@ from hubbub.engine.ports import Bus
 from hubbub.engine.positioning import keep_positions
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
+from hubbub.engine.site_settings import LiveSettings
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
@@ -45,7 +47,7 @@ from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
-from hubbub.storage import epochs, migrate, postgresql, signing_key
+from hubbub.storage import epochs, migrate, postgresql, signing_key, site_settings
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -124,10 +126,20 @@ async def _build(
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
-    journal.prepare = HereResolver(people)
+    live_settings = LiveSettings(settings, database.read(site_settings.load), read)
+    stack.callback(live_settings.stop)
+    people.watch(live_settings.hear)
+    here = HereResolver(people)
+
+    def prepare(command: Command) -> None:
+        here(command)
+        live_settings.prepare(command)
+
+    journal.prepare = prepare
 
     def restart(epoch: str) -> None:
         metrics.new_epochs.inc()
+        live_settings.reload()
         logger.warning("connections_ended", count=people.restart(epoch), reason="new epoch")
 
     def close_mark() -> None:
@@ -150,10 +162,15 @@ async def _build(
         people.on_doubt = journal.suspect
         people.on_announced = followers.hint
         bus.start(people)
-        await people.compare()
+        try:
+            await people.compare()
+        except HubbubError:
+            people.check(None)  # tries until the database answers; connections are refused until then
+        live_settings.reload()  # a change of another node since they were read
     return Services(
         bus=bus,
         settings=settings,
+        live_settings=live_settings,
         clock=clock,
         database=database,
         read=read,
@@ -200,7 +217,8 @@ async def serve(settings: Settings) -> None:
 async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
     """Like `running`, with the operator's socket and without guests left by a crash."""
     async with running(settings, login=login) as services:
-        await forget_guests(services, settled=0)
+        if not services.bus.connects:  # else they may be connected to another node
+            await forget_guests(services, settled=0)
         path = settings.data / SOCKET
         async with operator_socket(create_operator_app(services), path, settings):
             yield services
@@ -242,7 +260,7 @@ async def create_setup_link(services: Services) -> str | None:
 async def greet_operator(services: Services, address: str) -> None:
     """Print the server's address and, without an owner, the link to become the owner."""
     out = sys.stdout
-    out.write(f"{services.settings.name} is at {address}\n")
+    out.write(f"{services.site.name} is at {address}\n")
     token = await create_setup_link(services)
     if token is not None:
         out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")

@@ -24,7 +24,7 @@ from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http import errors
 from hubbub.gateways.http.event_stream import end_streams, end_with_server
 from hubbub.gateways.websocket.scope import can_answer
-from hubbub.settings import Settings, WrongSetting
+from hubbub.settings import Settings, WrongSetting, from_arguments
 
 Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
 NOT_STARTED = (
@@ -170,9 +170,7 @@ class Hubbub:
 
 
 def _settings(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
-    if settings is None:
-        return Settings(**overrides)
-    return Settings(**{**settings.model_dump(), **overrides}) if overrides else settings
+    return settings if settings is not None and not overrides else from_arguments(overrides, settings)
 
 
 def _with_host_app(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity | None]]:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hubbub.domain.site_settings import NAMES, Fixed, SiteSettings
 
 PREFIX = "HUBBUB_"
 CONFIG = "hubbub.toml"
@@ -96,8 +98,11 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeVali
 SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 
 
-class Settings(BaseSettings):
+class Settings(SiteSettings, BaseSettings):
     """All settings, immutable.
+
+    Those of the site come first. They are the values at start: code that runs later reads them from
+    `Services.site`, since the database may change them.
 
     A field's description says which values are allowed, its docstring what it does and when to
     change it.
@@ -111,8 +116,6 @@ class Settings(BaseSettings):
     """The port to listen on."""
     data: Path = Field(Path("hubbub-data"), description="a folder; it is created if it does not exist")
     """The folder with the database, the keys and the socket of the command line. `hubbub backup` copies it."""
-    name: str = Field("Hubbub", min_length=1, max_length=64, description="the name of this site, 1 to 64 characters")
-    """The name of the site, shown in the browser and at start."""
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
         None,
         description="sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
@@ -152,10 +155,6 @@ class Settings(BaseSettings):
     )
     """Proxies whose `X-Forwarded-*` headers count. Set it to the address of the proxy in front of the server."""
 
-    signup: Literal["invite", "open", "closed"] = Field("invite", description="invite, open or closed")
-    """Who may create an account: people with an invite, everyone, or no one."""
-    guests: bool = Field(False, description="on or off")
-    """Whether plain-text clients may enter the lobby without an account, under a free name."""
     rate_limits: bool = Field(True, description="on or off")
     """Whether limits per user and per address apply. Turn them off only for load tests."""
     hello_timeout: float = Field(5.0, gt=0, le=3_600, description="seconds, more than 0, at most 3600")
@@ -177,12 +176,6 @@ class Settings(BaseSettings):
     unauthenticated_max: int = Field(200, ge=1, le=1_000_000, description="a number from 1 to 1000000")
     """How many WebSockets may wait to log in, in all."""
 
-    retention_days: int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
-    """How long events stay in the log, so that an offline client can catch up. Messages are kept forever."""
-    session_idle_days: int = Field(14, ge=1, le=3_650, description="days from 1 to 3650")
-    """How long a session lives without being used."""
-    session_max_days: int = Field(90, ge=1, le=3_650, description="days from 1 to 3650")
-    """How long a session lives in any case."""
     access_token_seconds: int = Field(600, ge=1, le=86_400, description="seconds from 1 to 86400")
     """How long an access token of `POST /token` is valid."""
 
@@ -204,6 +197,8 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto, json or text")
     """One JSON object per line, or text for people; `auto` is text on a terminal."""
 
+    _fixed: dict[str, Fixed] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -215,6 +210,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Use arguments before the environment, and no other source."""
         return init_settings, env_settings
+
+    def note_fixed(self, found: Mapping[str, Fixed]) -> None:
+        """Note where values come from."""
+        self._fixed.update(found)
+
+    @property
+    def fixed(self) -> Mapping[str, Fixed]:
+        """The settings of the site that were given at start, and where they come from.
+
+        The database can't change them.
+        """
+        return {name: self._fixed.get(name) or _direct(name) for name in NAMES if name in self.model_fields_set}
 
     @property
     def database(self) -> str:
@@ -239,8 +246,6 @@ class Settings(BaseSettings):
             raise WrongSetting(
                 f"{PREFIX}BUS_URL needs a PostgreSQL database: set {PREFIX}DATABASE_URL. SQLite has one server."
             )
-        if self.guests:
-            raise WrongSetting(f"{PREFIX}GUESTS cannot be on with a {PREFIX}BUS_URL yet.")
 
     @property
     def public_origin(self) -> str | None:
@@ -287,7 +292,33 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Setti
         settings = Settings(**{**lower, **given})
     except ValidationError as error:
         raise WrongSetting(_sentence(error, given, present, path)) from None
+    settings.note_fixed({name: Fixed("file", f"the key {name} in {path.name}") for name in lower})
+    settings.note_fixed({name: Fixed("flag", f"the flag --set {name}=…") for name in given})
     return settings, _unknown_variables()
+
+
+def from_arguments(arguments: Mapping[str, Any], base: Settings | None = None) -> Settings:
+    """Return settings with the arguments of a host application, which override `base` or the variables.
+
+    Raises ValidationError.
+    """
+    kept = {} if base is None else {name: getattr(base, name) for name in base.model_fields_set}
+    settings = Settings(**{**kept, **arguments})
+    if base is not None:
+        settings.note_fixed(base.fixed)
+    settings.note_fixed({name: _argument(name) for name in arguments})
+    return settings
+
+
+def _direct(name: str) -> Fixed:
+    """Return where a value comes from that `load` has not read."""
+    variable = PREFIX + name.upper()
+    present = any(key.upper() == variable and value for key, value in os.environ.items())
+    return Fixed("environment", f"the variable {variable}") if present else _argument(name)
+
+
+def _argument(name: str) -> Fixed:
+    return Fixed("argument", f"the argument {name}= of the application that Hubbub is mounted in")
 
 
 def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:

@@ -61,7 +61,8 @@ ROWS = {
     "member.set_role": "make member moderator",
     "member.set_role (hand over)": "make member owner",
 }
-SITE_ROWS = {"room.create": "create room", "list_users": "find people", "create_invite": "invite to site"}
+SITE_ROWS = {"room.create": "create room", "list_users": "find people", "create_invite": "invite to site",
+             "set_setting": "change settings"}  # fmt: skip
 OWN = {"edit", "delete", "see edits"}
 """Actions on the message of the author; the action of all others ends in `other`."""
 RULES = "tests/members/test_rules.py::test_the_rules_match_the_table"

@@ -185,6 +185,7 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: 
         "New message",
         "Jump to a room or person",
         "Invite people",
+        "Site settings",
         "Your account",
     ):
         checker.press(button)

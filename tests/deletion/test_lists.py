@@ -40,6 +40,8 @@ IN_LOG = {
     "room.removed": {"reason"},
     "status.changed": {"status.text", "status.emoji"},
     "follower.changed": {"follower"},
+    "setting.changed": {"setting", "value"},
+    "site.updated": {"changes.name"},
     "session.opened": {"session", "details.id", "details.client"},
     "session.closed": {"session"},
     "session.revoked": {"session"},

@@ -88,8 +88,7 @@ def missing_objects(recorder: Recorder, world: World) -> None:
     for operation in documented(404):
         who = world.bob if "room" in operation else world.owner
         fields = filled(operation, MISSING)
-        if "follower" in fields:
-            fields["follower"] = "missing"
+        fields |= {name: "missing" for name in ("follower", "setting") if name in fields}
         assert recorder.send(operation, who, **fields).status_code == 404, operation
 
 
@@ -133,7 +132,7 @@ def valid_requests(recorder: Recorder, world: World) -> None:
 
 
 def of_staff(recorder: Recorder, world: World) -> None:
-    """Send the requests of staff about a follower that no process runs, and about one that is still starting."""
+    """Send the requests of staff: about followers that no process runs, or that are starting, and fixed settings."""
     columns = "INSERT INTO followers (name, scope, state, created_at, fence, lease_until, attempts)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
         for name, state in (("idle", "running"), ("slow", "starting")):
@@ -141,13 +140,16 @@ def of_staff(recorder: Recorder, world: World) -> None:
         for seq in (3, 4):
             database.execute("INSERT INTO dead_letters VALUES ('idle', 'room:7', ?, 0, 1, 'broken', 0)", (seq,))
     for operation in sorted(OF_STAFF.keys() - {"drop_dead_letter", "list_followers"}):
-        fields = filled(operation, EXISTING) | {"follower": "idle"}
+        fields = filled(operation, EXISTING)
+        fields |= {"follower": "idle"} if "follower" in fields else {}
         assert recorder.send(operation, world.owner, **fields).status_code == 200, operation
     recorder.send("list_followers", world.owner)
     assert len(recorder.send("list_dead_letters", world.owner, follower="idle", limit=1).json()["dead_letters"]) == 1
     recorder.send("drop_dead_letter", world.owner, **filled("drop_dead_letter", EXISTING) | {"follower": "idle"})
     for operation in ("pause_follower", "resume_follower"):
         recorder.send(operation, world.owner, follower="slow")
+    recorder.send("set_setting", world.owner, setting="signup", value="open")  # fixed for all test servers
+    recorder.send("unset_setting", world.owner, setting="signup")
 
 
 @contextmanager

@@ -78,6 +78,14 @@ async def of_a_reason(world: World) -> None:
     assert await world.told("member.ban", room=room, user=banned, reason=WIDE * text.MAX_REASON) == "ok"
 
 
+@limit("MAX_SETTING")
+async def of_a_setting(world: World) -> None:
+    """Its length comes before all else, so it is refused to members with another error than a shorter one."""
+    for more, told in ((0, "forbidden"), (1, "bad_request")):
+        words = {"value": WIDE * (text.MAX_SETTING + more)}
+        assert await world.asked("PUT", "/api/settings/name", words) == told
+
+
 @limit("MAX_STATUS")
 async def of_a_status(world: World) -> None:
     assert await world.told("status.set", text=WIDE * text.MAX_STATUS) == "ok"

@@ -37,6 +37,7 @@ EVERYWHERE = {
     "invites": "looked up by its token before the room is known; few, and they end",
     "followers": "a few rows about the whole site",
     "search_state": "one row",
+    "site_settings": "a few rows about the whole site",
     "search_recent": "at most some thousand rows, which become blocks",
     "search_blocks": "the index is of the whole site; one transaction at a time changes it, in the background",
     "search_chunks": "as search_blocks",

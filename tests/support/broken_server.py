@@ -17,7 +17,7 @@ from hubbub.bus.remote import RemoteBus
 from hubbub.cli import main
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain import rules
-from hubbub.domain.commands import SendMessage
+from hubbub.domain.commands import SendMessage, SettingCommand
 from hubbub.domain.model import Membership
 from hubbub.engine import positioning
 from hubbub.engine.batch import Batch
@@ -72,11 +72,11 @@ def answer_before_commit(tell: str) -> None:
         finish(self, batch)
 
     def is_broken(batch: Batch) -> bool:
-        """Return True if the batch only sends messages.
+        """Return True if the batch only sends messages and changes settings.
 
         Without accounts and rooms there is nothing to test.
         """
-        return all(isinstance(work.command, SendMessage) for work in batch.commands)
+        return all(isinstance(work.command, SendMessage | SettingCommand) for work in batch.commands)
 
     Journal._run = remembering_run  # type: ignore[method-assign]
     Journal._commit = early_commit  # type: ignore[method-assign]

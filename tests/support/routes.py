@@ -35,7 +35,11 @@ BY_ROUTE = {route: kind for kind, route in {**ROUTES, "events.since": SINCE}.ite
 
 OF_STAFF: dict[str, Example] = {
     operation_id(command): command.example for command in get_args(AnyStaffCommand) if command.example is not None
-} | {"list_followers": Example(), "list_dead_letters": Example({"follower": "search"})}
+} | {
+    "list_followers": Example(),
+    "list_dead_letters": Example({"follower": "search"}),
+    "list_settings": Example(),
+}
 """Routes for staff alone: the members that tests let send examples are refused."""
 ABSENT: dict[str, Example] = {
     **OF_STAFF,

@@ -106,7 +106,7 @@ export interface Beyond {
   after: boolean;
 }
 
-export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRoleChanged | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | RoomPreferencesChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed;
+export type ChatEvent = MessageSent | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned | ReactionAdded | ReactionRemoved | MemberJoined | MemberLeft | MemberRemoved | MemberBanned | MemberUnbanned | MemberRoleChanged | RoomCreated | RoomUpdated | RoomArchived | RoomRestored | RoomAdded | RoomRemoved | RoomPreferencesChanged | ReadMoved | StatusChanged | SessionOpened | SessionClosed | SiteUpdated;
 
 /** What an invite allows at present. */
 export interface Checked {
@@ -1451,6 +1451,12 @@ export interface SetRoomPreferencesBody {
   muted?: boolean | null;
 }
 
+/** The body of `set_setting`. */
+export interface SetSettingBody {
+  /** The new value, in the type of the setting. */
+  value: boolean | number | string;
+}
+
 /** Set your status. It replaces the previous status completely. */
 export interface SetStatus {
   /** A number that the client chooses. The answer repeats it as `re`. */
@@ -1478,6 +1484,48 @@ export interface SetStatusBody {
   until?: string | null;
 }
 
+/** A setting of the site, as staff sees it. */
+export interface Setting {
+  /** Its name, as in the settings file. */
+  setting: string;
+  /** A short name for people. */
+  label: string;
+  /** The heading under which it belongs. */
+  group: string;
+  /** What it does. */
+  description: string;
+  /** Which values are allowed, in words. */
+  allowed: string;
+  /** `unknown`: this version does not have the setting. It can only be unset. */
+  kind: "text" | "choice" | "switch" | "number" | "unknown";
+  /** The unit of a number, such as `days`; else empty. */
+  unit: string;
+  /** The values of a choice; else empty. */
+  choices: string[];
+  /** The lowest number, or the least number of characters of a text. */
+  minimum: number | null;
+  /** The highest number, or the greatest number of characters of a text. */
+  maximum: number | null;
+  default: boolean | number | string | null;
+  /** The value in effect; null if the setting is unknown. */
+  value: boolean | number | string | null;
+  /** Where the value comes from. */
+  source: "default" | "database" | "environment" | "file" | "flag" | "argument";
+  /** Whether the value can't be changed while the site runs. */
+  fixed: boolean;
+  /** What fixes the value, such as `the variable HUBBUB_NAME`. */
+  fixed_by: string | null;
+  /** Whether the database has a value. */
+  stored: boolean;
+  /** Why the value in the database is ignored. */
+  problem: string | null;
+}
+
+/** All settings of the site. */
+export interface Settings {
+  settings: Setting[];
+}
+
 /** What the site tells everyone. */
 export interface Site {
   /** Whether the owner's setup link is still unused. */
@@ -1488,6 +1536,25 @@ export interface Site {
   accounts: "own" | "host";
   name: string;
   version: string;
+}
+
+/** The changed fields of the site. Fields that are left out did not change. */
+export interface SiteChanges {
+  name?: string;
+  /** Who may sign up. */
+  signup?: "invite" | "open" | "closed";
+}
+
+/** The settings of the site changed that every client shows. */
+export interface SiteUpdated {
+  /** The log of the event: `room:ID`, `user:ID` or `site`. */
+  topic: string;
+  /** The position in the topic, counted from 1 without gaps. */
+  seq: number;
+  type: "site.updated";
+  /** The time of the event. Only `seq` orders events. */
+  at: string;
+  changes: SiteChanges;
 }
 
 /** The status a user has set. */

@@ -47,6 +47,8 @@ export const MAX_ROOM_NAME = 64;
 export const MAX_RUN = 128;
 /** Characters of a search. */
 export const MAX_SEARCH = 500;
+/** Characters of a setting's value, before it is compared with what the setting allows. */
+export const MAX_SETTING = 256;
 export const MAX_STATUS = 100;
 export const MAX_TOPIC = 250;
 export const MAX_USER_NAME = 32;

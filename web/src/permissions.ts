@@ -12,6 +12,7 @@ export const ON_SITE = {
   "create room": "fff0",
   "find people": "fff0",
   "invite to site": "ff00",
+  "change settings": "ff00",
 } as const;
 
 export const IN_ROOM = {

@@ -114,6 +114,7 @@ const OTHERS: ChatEvent[] = [
   },
   { topic: "user:7", seq: 13, type: "session.opened", at: AT, session: "new", details: session("new") },
   { topic: "user:7", seq: 14, type: "session.closed", at: AT, session: "old" },
+  { topic: "site", seq: 15, type: "site.updated", at: AT, changes: { name: "The Lounge" } },
 ];
 
 function session(id: string): Session {

@@ -10,7 +10,7 @@ import { initial, type State } from "../src/state/state";
 import { fromMessage, started } from "../src/state/timeline";
 import { empty, stepSync, type SyncState } from "../src/sync/machine";
 import { add, due, refused, retry, type Outbox } from "../src/sync/outbox";
-import { alice, room, said, welcome } from "./build";
+import { alice, AT, room, said, welcome } from "./build";
 
 const SITE = { name: "here", accounts: "own", needs_owner: false, signup: "open", version: "1" } as const;
 const NOON = 1_000_000;
@@ -46,6 +46,13 @@ describe("a snapshot", () => {
     expect(effects).toEqual([
       { type: "transmit", command: { type: "hello", epoch: "e1", have: { "room:1": 3, "room:2": 3, "user:7": 3 } } },
     ]);
+  });
+
+  it("has the site with what has changed since the page was loaded", () => {
+    const [state, sync] = talk(1, 1);
+    const renamed = reduce(state, { topic: "site", seq: 1, type: "site.updated", at: AT, changes: { name: "there" } });
+    expect(taken(renamed, sync).site).toEqual({ ...SITE, name: "there" });
+    expect(restored(taken(renamed, sync))?.state.site).toEqual({});
   });
 
   it("resumes to the same state as a client that never left", () => {

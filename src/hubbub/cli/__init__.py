@@ -1,7 +1,7 @@
 """The command line.
 
-`hubbub serve | migrate | backup | restore | tail | user | invite | follower | search`, one file per
-noun.
+`hubbub serve | migrate | backup | restore | tail | user | invite | follower | search | settings`, one
+file per noun.
 
 Every failure an operator can meet ends in a sentence on stderr and an exit code: 1 for an error, 2
 for wrong usage.
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hubbub.cli import backup, follower, invite, migrate, search, serve, tail, user
+from hubbub.cli import backup, follower, invite, migrate, search, serve, site_settings, tail, user
 from hubbub.cli.errors import sentences
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(invite.app, name="invite")
 app.add_typer(follower.app, name="follower")
 app.add_typer(search.app, name="search")
+app.add_typer(site_settings.app, name="settings")
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ def _read(settings: Settings, request: "Reading", revision: str) -> "Answer":
     if revision != migrate.HEAD:
         fail("The database belongs to another version of Hubbub. Use that version, or run `hubbub migrate` first.")
     with closing(Database(settings.database)) as database:
-        return database.read(read, request)
+        return database.read(read, request, settings)
 
 
 async def _alone(settings: Settings, request: "Request") -> "Answer":

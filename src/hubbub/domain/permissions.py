@@ -113,6 +113,7 @@ ON_SITE: Mapping[str, Check] = {
     "create room": lambda now: rules.may_create_room(now.actor),
     "find people": lambda now: rules.may_find_people(now.actor),
     "invite to site": lambda now: rules.may_invite(now.actor),
+    "change settings": lambda now: rules.may_change_settings(now.actor),
 }
 """Actions outside of rooms."""
 

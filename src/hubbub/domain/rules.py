@@ -290,6 +290,12 @@ def may_manage_followers(actor: Actor) -> None:
         raise Forbidden(STAFF_ONLY)
 
 
+def may_change_settings(actor: Actor) -> None:
+    """The site's owners and admins see and change its settings."""
+    if not is_staff(actor):
+        raise Forbidden(STAFF_ONLY)
+
+
 def may_find_people(actor: Actor) -> None:
     if actor.role is Role.GUEST:
         raise Forbidden("Guests can't search for people.")

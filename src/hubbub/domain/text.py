@@ -54,6 +54,8 @@ MAX_SEARCH = 500
 """Characters of a search."""
 MAX_FOUND = 50
 """Messages on a page of search results."""
+MAX_SETTING = 256
+"""Characters of a setting's value, before it is compared with what the setting allows."""
 MAX_DEPTH = 32
 MAX_PATH = 2 * 1024
 """Characters of a request's path. Each route compares the whole path with its pattern."""

@@ -82,7 +82,9 @@ async def run_steps(services: Services, running: float) -> None:
     Sessions in use are touched first, so that they do not expire. Steps that delete by age are left
     out until the clock is trusted: a machine that starts with a wrong clock must not lose its log.
     """
-    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
+    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions]
+    if not services.bus.connects:  # no node knows which guests are connected to the others
+        steps.append(forget_guests)
     if running >= INTERVAL or await is_clock_right(services):
         steps += [end_expired_sessions, trim, prune, forget_dead_letters]
     for step in steps:
@@ -125,7 +127,7 @@ async def trim(services: Services) -> int:
 
     Walks over all topics. Each is trimmed a prefix at a time.
     """
-    before = services.clock.now() - services.settings.retention_days * DAY
+    before = services.clock.now() - services.site.retention_days * DAY
     gone, after = 0, ""
     while True:
         topics, last = await services.read(log.trimmable, before, after)
@@ -150,7 +152,7 @@ async def prune(services: Services) -> None:
 
 async def forget_dead_letters(services: Services) -> None:
     """Delete dead letters older than the log: their entries are gone."""
-    command = ForgetDeadLetters(before=services.clock.now() - services.settings.retention_days * DAY)
+    command = ForgetDeadLetters(before=services.clock.now() - services.site.retention_days * DAY)
     while (await services.journal.submit(command, SYSTEM)).answer["gone"] == command.limit:
         pass
 

@@ -151,6 +151,8 @@ class ConnectionHub:
         live = self._register(connection, identity, only_topic)
         try:
             order = self._ordered.order
+            if self._shared and order.last(SECURITY) is None:
+                raise Busy(retry_after=RETRY)  # a revocation by another node could be missed
             generation = order.generation
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:

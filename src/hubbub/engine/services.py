@@ -15,6 +15,7 @@ from hubbub.clock import Clock
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
+from hubbub.domain.site_settings import SiteSettings
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.followers import Followers
@@ -25,6 +26,7 @@ from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
 from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
+from hubbub.engine.site_settings import LiveSettings
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
@@ -116,6 +118,8 @@ class Services:
 
     bus: Bus
     settings: Settings
+    """The settings of the process. Those of the site are in `site`."""
+    live_settings: LiveSettings
     clock: Clock
     database: Database
     read: Readers
@@ -139,9 +143,14 @@ class Services:
     """Set if the host application authenticates the users."""
 
     @property
+    def site(self) -> SiteSettings:
+        """The settings of the site in effect now."""
+        return self.live_settings.present
+
+    @property
     def lifetimes(self) -> tuple[int, int]:
         """Return how long a session may be idle and how long it may last, in milliseconds."""
-        return self.settings.session_idle_days * DAY, self.settings.session_max_days * DAY
+        return self.site.session_idle_days * DAY, self.site.session_max_days * DAY
 
     def touch(self, identity: AuthenticatedUser) -> None:
         """Note that the session is in use, without waiting.

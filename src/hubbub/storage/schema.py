@@ -413,6 +413,15 @@ dead_letters = Table(
 )
 """`retry` is true if the entry is to be handled again. `reason` never contains text of a message."""
 
+site_settings = Table(
+    "site_settings",
+    metadata,
+    Column("setting", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""The settings of the site that were changed. `value` is JSON. Names and values are not checked: a
+newer version may have stored them, and an older one ignores what it does not know."""
+
 search_state = Table(
     "search_state",
     metadata,

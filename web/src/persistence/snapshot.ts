@@ -48,7 +48,7 @@ export interface Restored {
 const written = new WeakMap<object, string>();
 
 /**
- * Take a snapshot. `recent` are room ids, the last visited first. Return null while there is
+ * Take a snapshot. `site` is the site as it was when the page was loaded. `recent` are room ids, the last visited first. Return null while there is
  * nothing to resume from.
  */
 export function takeSnapshot(state: State, sync: SyncState, site: Site, recent: readonly number[], at: number): Snapshot | null {
@@ -59,7 +59,7 @@ export function takeSnapshot(state: State, sync: SyncState, site: Site, recent: 
     shape: SHAPE,
     user: me.id,
     at,
-    site,
+    site: { ...site, ...state.site },
     epoch: sync.epoch,
     positions: Object.fromEntries(positions) as Snapshot["positions"],
     core: JSON.stringify({ me, limits, rooms }),

@@ -11,6 +11,7 @@ import { became, did, moved, roleNote, updateNote, type NoteItem, type NoteText 
 import { spoken, statusChanged, type Signals } from "./presence";
 import { roomAdded, roomArchived, roomCreated, roomGone, roomRestored, roomUpdated, preferencesChanged } from "./rooms";
 import { sessionClosed, sessionOpened } from "./sessions";
+import { siteUpdated } from "./site";
 import type { State } from "./state";
 import type { MessageItem } from "./timeline";
 
@@ -64,6 +65,7 @@ export const EVENT_TYPES: { readonly [T in ChatEvent["type"]]: EntryOf<EventOf<T
   "status.changed": { reduce: statusChanged },
   "session.opened": { reduce: sessionOpened },
   "session.closed": { reduce: sessionClosed },
+  "site.updated": { reduce: siteUpdated },
 };
 
 /** Return the entry of an event; undefined if this client does not know its type (a newer server). */

@@ -1,7 +1,7 @@
 /** Everything the screens show, as one immutable value. */
 import { MAX_BODY_BYTES, MAX_BODY_CHARACTERS } from "../limits";
 import type { Changes } from "./changes";
-import type { Status } from "../contract";
+import type { SiteChanges, Status } from "../contract";
 import type { Ban, MessageLimits, Member, Room, Session, User } from "./model";
 import type { MessageItem, Timeline } from "./timeline";
 
@@ -25,6 +25,8 @@ export interface State extends Loaded {
   readonly status: Status;
   /** The user's rooms. */
   readonly rooms: Readonly<Record<number, Room>>;
+  /** What changed of the site since the page was loaded. */
+  readonly site: SiteChanges;
   /** The newest applied seq of the user's own topic. */
   readonly own: number;
   /** Local read positions, until the server confirms them. */
@@ -67,6 +69,7 @@ export function initial(me: User): State {
     limits: { body: MAX_BODY_BYTES, characters: MAX_BODY_CHARACTERS },
     status: { status: "online" },
     rooms: {},
+    site: {},
     own: 0,
     reading: {},
     directory: null,

@@ -126,6 +126,13 @@ from hubbub.domain.commands.sessions import (
     RotateSession,
     TouchSession,
 )
+from hubbub.domain.commands.site_settings import (
+    SetSetting,
+    SettingCommand,
+    SettingName,
+    SettingValue,
+    UnsetSetting,
+)
 from hubbub.domain.commands.sync import (
     EventsSince,
 )
@@ -224,7 +231,11 @@ __all__ = [
     "SetIdle",
     "SetMemberRole",
     "SetRoomPreferences",
+    "SetSetting",
     "SetStatus",
+    "SettingCommand",
+    "SettingName",
+    "SettingValue",
     "SettleDeadLetter",
     "Signal",
     "StaffFollowerCommand",
@@ -237,6 +248,7 @@ __all__ = [
     "UnbanMember",
     "UnpinMessage",
     "UnreadRoom",
+    "UnsetSetting",
     "UpdateRoom",
     "WatchPresence",
     "WireCommand",

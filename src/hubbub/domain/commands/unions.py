@@ -49,6 +49,10 @@ from hubbub.domain.commands.rooms import (
     SetRoomPreferences,
     UpdateRoom,
 )
+from hubbub.domain.commands.site_settings import (
+    SetSetting,
+    UnsetSetting,
+)
 
 AnyWireCommand = (
     SendMessage
@@ -77,7 +81,9 @@ AnyWireCommand = (
     | SetStatus
 )
 """Commands with a wire name."""
-AnyStaffCommand = PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter
+AnyStaffCommand = (
+    PauseFollower | ResumeFollower | ReplayFollower | RetryDeadLetter | DropDeadLetter | SetSetting | UnsetSetting
+)
 """Commands that staff sends over REST, but not over WebSocket: they have a route and no wire name."""
 AnySignal = Typing | SetIdle | WatchPresence
 """Signals, which are not stored."""

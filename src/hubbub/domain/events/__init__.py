@@ -64,10 +64,15 @@ from hubbub.domain.events.security import (
     FollowerChanged,
     IdentityRevoked,
     SessionRevoked,
+    SettingChanged,
 )
 from hubbub.domain.events.sessions import (
     SessionClosed,
     SessionOpened,
+)
+from hubbub.domain.events.site import (
+    SiteChanges,
+    SiteUpdated,
 )
 from hubbub.domain.events.unions import (
     ClientEvent,
@@ -120,6 +125,9 @@ __all__ = [
     "SessionClosed",
     "SessionOpened",
     "SessionRevoked",
+    "SettingChanged",
+    "SiteChanges",
     "SiteRoomEvent",
+    "SiteUpdated",
     "StatusChanged",
 ]

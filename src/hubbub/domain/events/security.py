@@ -1,6 +1,7 @@
 """Internal events that close connections on every node. Clients never see them."""
 
 from hubbub.domain.events.base import SecurityEvent
+from hubbub.domain.site_settings import Value
 
 
 class SessionRevoked(SecurityEvent):
@@ -35,3 +36,16 @@ class FollowerChanged(SecurityEvent):
 
     type = "follower.changed"
     follower: str
+
+
+class SettingChanged(SecurityEvent):
+    """A setting of the site got a value, or lost it: `value` is then null.
+
+    Each node replaces its settings in effect.
+    """
+
+    type = "setting.changed"
+    setting: str
+    value: Value | None
+    by: int
+    """The actor's id, 0 for the command line."""

@@ -42,10 +42,14 @@ from hubbub.domain.events.security import (
     FollowerChanged,
     IdentityRevoked,
     SessionRevoked,
+    SettingChanged,
 )
 from hubbub.domain.events.sessions import (
     SessionClosed,
     SessionOpened,
+)
+from hubbub.domain.events.site import (
+    SiteUpdated,
 )
 
 ClientEvent = (
@@ -73,7 +77,8 @@ ClientEvent = (
     | StatusChanged
     | SessionOpened
     | SessionClosed
+    | SiteUpdated
 )
 """Events that clients see."""
-InternalEvent = SessionRevoked | AccountDisabled | IdentityRevoked | FollowerChanged
+InternalEvent = SessionRevoked | AccountDisabled | IdentityRevoked | FollowerChanged | SettingChanged
 """Events that only servers see."""

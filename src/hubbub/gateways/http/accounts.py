@@ -57,14 +57,16 @@ async def create_user(body: NewAccount, request: Request, services: Running) -> 
         password_hash="",
         invite_hash=secret_hash(body.invite) if body.invite is not None else None,
         setup_hash=secret_hash(body.setup) if body.setup is not None else None,
-        signup=services.settings.signup,
+        signup=services.site.signup,
     )
     services.limits.attempt(address)
     await services.read(accounts.may_create, command, ANYBODY, services.clock.now())
     if body.invite is None and body.setup is None:  # colleagues in one office share an address and sign up by invite
         services.limits.signup(address)
     password_hash = await services.passwords.hash(body.password)
-    receipt = await services.journal.submit(command.model_copy(update={"password_hash": password_hash}), ANYBODY)
+    # Sign-up may have been closed meanwhile.
+    now = {"password_hash": password_hash, "signup": services.site.signup}
+    receipt = await services.journal.submit(command.model_copy(update=now), ANYBODY)
     return reply(receipt.answer["user"], 201)
 
 

@@ -28,6 +28,7 @@ from hubbub.gateways.http import (
     search,
     sessions,
     site,
+    site_settings,
     topics,
     users,
     web,
@@ -43,7 +44,7 @@ Programs log in with the form at `POST /token` and send `Authorization: Bearer A
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
     pins.router, reactions.router, presence.router, search.router, commands.router, topics.router,
-    invites.router, followers.router, health.router, metrics.router,
+    invites.router, followers.router, site_settings.router, health.router, metrics.router,
 )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _add_examples(paths: dict[str, Any]) -> None:
 def create_app(services: Services) -> FastAPI:
     """Return the application for these services. Any ASGI server can run it."""
     app = Application(
-        title=services.settings.name,
+        title=services.site.name,
         version=version("hubbub"),
         description=DESCRIPTION,
         openapi_url=None,

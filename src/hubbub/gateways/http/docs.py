@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
+from hubbub.gateways.http import auth
 from hubbub.gateways.http.strict_json import JSON, StrictRoute
 from hubbub.gateways.http.web import html, media_type_of
 from hubbub.protocol import wire
@@ -20,10 +21,10 @@ FOLDER = Path(__file__).parent / "docs_page"
 def create_router(app: FastAPI) -> APIRouter:
     """Return the routes for the document of `app`.
 
-    The first request creates the document.
+    The first request creates the document. Its title is the present name of the site.
     """
     router = APIRouter(route_class=StrictRoute)
-    document: list[bytes] = []
+    documents: dict[str, bytes] = {}
     page = (FOLDER / "docs.html").read_bytes()
     files = {name: (FOLDER / name).read_bytes() for name in ("docs.js", "docs.css")}
 
@@ -35,9 +36,13 @@ def create_router(app: FastAPI) -> APIRouter:
     @router.head("/openapi.json", include_in_schema=False)
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
-        if not document:  # takes a few hundred milliseconds: not on the event loop
-            document.append(wire.dumps(await asyncio.to_thread(app.openapi)))
-        body = document[0]
+        name = auth.services_of(request).site.name
+        body = documents.get(name)
+        if body is None:  # takes a few hundred milliseconds: not on the event loop
+            found = await asyncio.to_thread(app.openapi)
+            body = wire.dumps({**found, "info": {**found["info"], "title": name}})
+            documents.clear()
+            documents[name] = body
         if root_path := request.scope.get("root_path"):
             body = b'{"servers":' + wire.dumps([{"url": root_path}]) + b"," + body[1:]
         return Response(body, headers={"Cache-Control": "no-cache"}, media_type=JSON)

@@ -18,9 +18,11 @@ from hubbub import control
 from hubbub.control import (
     DIFFERENT_VERSIONS,
     MAX_WAIT,
+    ChangeSetting,
     CreateUser,
     ListDeadLetters,
     ListFollowers,
+    ListSettings,
     ListUsers,
     LockUser,
     MakeInvite,
@@ -45,6 +47,7 @@ from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.followers import DeadLetters, Followers
 from hubbub.gateways.http.middleware import EdgeMiddleware
+from hubbub.gateways.http.site_settings import Settings
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 
 logger = structlog.get_logger(__name__)
@@ -202,10 +205,22 @@ async def settle_dead_letter(body: SettleLetter, services: Running) -> Response:
     return await _perform(services, body)
 
 
+@router.get(ListSettings.route[1], response_model=Settings, responses=refusals(400))
+async def list_settings(services: Running) -> Response:
+    """List the settings of the site: their values, where these come from, and which are fixed."""
+    return await _perform(services, ListSettings())
+
+
+@router.put(ChangeSetting.route[1], response_model=Settings, responses=refusals(400, 404, 409, 413))
+async def change_setting(body: ChangeSetting, services: Running) -> Response:
+    """Set or unset a setting of the site. Returns it, unless this version does not have it."""
+    return await _perform(services, body)
+
+
 def create_operator_app(services: Services) -> FastAPI:
     """Return the application for the operator's socket. It must not listen anywhere else."""
     app = Application(
-        title=f"{services.settings.name}: the operator's interface",
+        title=f"{services.site.name}: the operator's interface",
         version=version("hubbub"),
         description=__doc__,
         docs_url=None,

@@ -30,13 +30,13 @@ class Site(Wire):
 @router.get("/site", response_model=Site, responses=refusals())
 async def show_site(request: Request, services: Running) -> Response:
     """Describe the site: whether it has an owner, and how users sign up and log in."""
-    settings, hosted = services.settings, services.external_auth is not None
+    site, hosted = services.site, services.external_auth is not None
     return reply(
         {
             "needs_owner": not hosted and await services.read(accounts.needs_owner),
-            "signup": "closed" if hosted else settings.signup,
+            "signup": "closed" if hosted else site.signup,
             "accounts": "host" if hosted else "own",
-            "name": settings.name,
+            "name": site.name,
             "version": request.app.version,
         }
     )

@@ -127,7 +127,7 @@ class PlainText:
             # A page could make its visitors post as guests, whatever credentials the host uses:
             # pages must be listed.
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
-        if settings.guests and origin in NO_PAGE:
+        if self._services.site.guests and origin in NO_PAGE:
             given = [pair for pair in given if pair[0] != b"cookie"]
         secure = scope.is_secure(socket, settings.trusted_proxies)
         admitted = handshake.admit(given, settings, secure=secure)
@@ -143,7 +143,7 @@ class PlainText:
         Credentials that browsers attach do not count, so skip the host.
         """
         origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
-        return self._services.settings.guests and origin in NO_PAGE and not bearer
+        return self._services.site.guests and origin in NO_PAGE and not bearer
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
@@ -245,9 +245,9 @@ class PlainText:
             identity = await services.identify(credentials)
             if names.look_alike(name, identity.name):
                 return identity
-            if any(credential.kind == "bearer" for credential in credentials) or not services.settings.guests:
+            if any(credential.kind == "bearer" for credential in credentials) or not services.site.guests:
                 raise NameTaken(NOT_YOUR_NAME)
-        if not services.settings.guests:
+        if not services.site.guests:
             raise Unauthenticated("Guests are not allowed on this server. Log in first.")
         return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
 
@@ -258,7 +258,7 @@ class PlainText:
         try:
             return await host.identify(socket.scope)
         except Unauthenticated:
-            if not self._services.settings.guests:
+            if not self._services.site.guests:
                 raise
             return None
 
