@@ -16,8 +16,10 @@ from hubbub.domain.errors import Unavailable
 from hubbub.domain.events import Entry
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role, room_topic
 from hubbub.engine.journal import Journal
-from hubbub.engine.live_connections import ConnectionHub
+from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.engine.services import Readers
+from hubbub.features.sessions import AuthenticatedUser
+from hubbub.storage import log
 from hubbub.storage.database import Database
 from tests.manager.listener import Listener
 from tests.support.waiting import eventually
@@ -36,15 +38,21 @@ class Node:
     bus: RemoteBus
     journal: Journal
     fanout: Fanout
+    read: Readers
     passed: list[Entry] = field(default_factory=list)
 
     async def listen(self, topic: str = TOPIC) -> Listener:
-        """Return a connection in the topic, once this node knows its position in it."""
+        """Return a connection that follows the topic from its head, as a greeted one does."""
+        found = await self.read(log.position, topic)
+        assert found is not None
         listener = Listener()
         self.fanout.add(listener)
-        self.fanout.join(listener, topic)
-        await eventually(lambda: self.position(topic) is not None, DEADLINE, "the node knows the position")
+        self.join(listener, topic, found[0])
         return listener
+
+    def join(self, listener: Listener, topic: str, head: int) -> None:
+        user = AuthenticatedUser(1, "listener", Role.MEMBER, "session")
+        self.hub._join(LiveConnection(listener, user, user.actor()), topic, head)
 
     def position(self, topic: str = TOPIC) -> int | None:
         return self.hub._ordered.order.last(topic)
@@ -71,11 +79,12 @@ class Node:
 @asynccontextmanager
 async def node(address: str, make: MakeBus, *, epoch: str = "first", secret: bytes = SECRET) -> AsyncIterator[Node]:
     database, fanout = Database(address), Fanout()
+    read = Readers(database)
     bus = make(Codec(secret, secrets.token_hex(4)))
-    hub = ConnectionHub(fanout, bus, Readers(database), Clock(), connections_per_user=5)
+    hub = ConnectionHub(fanout, bus, read, Clock(), connections_per_user=5)
     journal = Journal(database, Clock(), hub.publish)
     bus.epoch = epoch
-    made = Node(hub, bus, journal, fanout)
+    made = Node(hub, bus, journal, fanout, read)
     hub.watch(made.passed.extend)
     journal.start()
     bus.start(hub)

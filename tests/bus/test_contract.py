@@ -13,8 +13,6 @@ from hubbub.bus.remote import RemoteBus
 from hubbub.domain.commands import CreateRoom, JoinRoom
 from hubbub.domain.model import room_topic
 from hubbub.domain.text import MAX_BODY_BYTES
-from hubbub.engine.live_connections import LiveConnection
-from hubbub.features.sessions import AuthenticatedUser
 from tests.bus.conftest import MakeNode
 from tests.bus.nodes import DEADLINE, SECRET, TOPIC, MakeBus, Node, reaches, seqs
 from tests.manager.listener import Listener
@@ -297,8 +295,7 @@ async def test_a_member_who_joins_while_the_node_is_behind_gets_nothing_from_bef
         joined = int(str((await writer.journal.submit(JoinRoom(room=room), bob)).answer["room"].head))
     newcomer = Listener()
     reader.fanout.add(newcomer)
-    user = AuthenticatedUser(bob.id, bob.name, bob.role, "session")
-    reader.hub._join(LiveConnection(newcomer, user, bob), room_topic(room), joined)
+    reader.join(newcomer, room_topic(room), joined)
     await reaches(member, before[-1])
     await reaches(newcomer, last := await writer.send(anna, room=room))
     assert seqs(newcomer) == list(range(joined + 1, last + 1))
