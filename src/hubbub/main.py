@@ -19,7 +19,7 @@ from hubbub.clock import Clock
 from hubbub.control import SOCKET
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import Command, CreateOneTimeToken
-from hubbub.domain.errors import HubbubError
+from hubbub.domain.errors import Conflict, HubbubError
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
@@ -253,7 +253,10 @@ async def create_setup_link(services: Services) -> str | None:
     if not await services.read(accounts.needs_owner):
         return None
     token = secrets.token_urlsafe(32)
-    await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    try:
+        await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    except Conflict:  # the owner was created meanwhile, on another node
+        return None
     return token
 
 

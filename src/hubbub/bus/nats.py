@@ -142,9 +142,7 @@ class NatsBus(RemoteBus):
             work.cancel()
             closed.cancel()
             await asyncio.gather(work, closed, return_exceptions=True)
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await client.close()
+            await _close(client)
 
     async def _connect(self, ended: asyncio.Event) -> "Client":
         async def closed() -> None:
@@ -161,21 +159,25 @@ class NatsBus(RemoteBus):
             arguments["tls"] = options.context()
         if options.credentials is not None:
             arguments["user_credentials"] = str(options.credentials)
-        await client.connect(
-            servers=[_address(url) for url in options.urls],
-            name="hubbub",
-            allow_reconnect=False,  # `_run` does it, with other delays
-            connect_timeout=CONNECT_TIMEOUT,
-            ping_interval=PING_INTERVAL,
-            max_outstanding_pings=MAX_PINGS,
-            no_echo=True,
-            user=user,
-            password=password,
-            token=token,
-            error_cb=failed,
-            closed_cb=closed,
-            **arguments,
-        )
+        try:
+            await client.connect(
+                servers=[_address(url) for url in options.urls],
+                name="hubbub",
+                allow_reconnect=False,  # `_run` does it, with other delays
+                connect_timeout=CONNECT_TIMEOUT,
+                ping_interval=PING_INTERVAL,
+                max_outstanding_pings=MAX_PINGS,
+                no_echo=True,
+                user=user,
+                password=password,
+                token=token,
+                error_cb=failed,
+                closed_cb=closed,
+                **arguments,
+            )
+        except BaseException:
+            await _close(client)  # the library leaves the socket open
+            raise
         return client
 
     async def _work(self, client: "Client") -> None:
@@ -245,6 +247,12 @@ class NatsBus(RemoteBus):
             self.counts.dropped += 1
             topic = error.subject.removeprefix(self._prefix)
             self._check(None if topic == "heads" else [topic])
+
+
+async def _close(client: "Client") -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await client.close()
 
 
 def _client(*, secure: bool) -> "Client":

@@ -10,6 +10,7 @@ https://www.postgresql.org/docs/current/sql-notify.html
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,9 @@ class PostgresBus(RemoteBus):
         self._conninfo = conninfo
         self._options = options
         self._channel = f"hubbub_{site}"
-        self._connection: AsyncConnection[Any] | None = None
+        self._descriptor = -1
+        """A copy of the connection's file descriptor. libpq closes its own one at an error, and the
+        event loop must not be left with a descriptor that is closed (uvloop then ends the process)."""
         self._ended = asyncio.Event()
         self._fresh: list[str] = []
 
@@ -62,7 +65,7 @@ class PostgresBus(RemoteBus):
         from psycopg import AsyncConnection
 
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True, **self._options)
-        self._connection, self._ended = connection, asyncio.Event()
+        self._descriptor, self._ended = os.dup(connection.fileno()), asyncio.Event()
         connection.add_notify_handler(self._notified)
         work = asyncio.create_task(self._work(connection))
         ended = asyncio.create_task(self._ended.wait())
@@ -72,12 +75,11 @@ class PostgresBus(RemoteBus):
                 work.result()
         finally:
             self.connected = False
-            self._stop_reading(connection)
             work.cancel()
             ended.cancel()
             await asyncio.gather(work, ended, return_exceptions=True)
-            self._stop_reading(connection)
-            self._connection = None
+            self._stop_reading()
+            os.close(self._descriptor)
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await connection.close()
@@ -111,15 +113,14 @@ class PostgresBus(RemoteBus):
 
     async def _execute(self, connection: "AsyncConnection[Any]", statement: str, values: tuple[str, ...]) -> None:
         """Execute a statement. Notifications are read by the driver meanwhile, and by `_read` at all other times."""
-        self._stop_reading(connection)
+        self._stop_reading()
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await connection.execute(statement.encode(), values)
-        asyncio.get_running_loop().add_reader(connection.fileno(), self._read, connection)
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read, connection)
         self._read(connection)  # the driver may have received more than it has told
 
-    def _stop_reading(self, connection: "AsyncConnection[Any]") -> None:
-        with contextlib.suppress(Exception):  # a closed connection has no file descriptor
-            asyncio.get_running_loop().remove_reader(connection.fileno())
+    def _stop_reading(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
 
     def _read(self, connection: "AsyncConnection[Any]") -> None:
         try:
@@ -127,7 +128,7 @@ class PostgresBus(RemoteBus):
             while (found := connection.pgconn.notifies()) is not None:
                 self._handle(found.extra)
         except Exception:  # the connection has ended
-            self._stop_reading(connection)
+            self._stop_reading()
             self._ended.set()
 
     def _notified(self, notification: "Notify") -> None:
