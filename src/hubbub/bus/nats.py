@@ -151,6 +151,8 @@ class NatsBus(RemoteBus):
         async def failed(error: Exception) -> None:
             self._failed(error)
 
+        from nats.errors import NoServersError
+
         options = self._options
         user, password, token = _login(options.urls[0])
         client = _client(secure=options.is_secure)
@@ -164,6 +166,8 @@ class NatsBus(RemoteBus):
                 servers=[_address(url) for url in options.urls],
                 name="hubbub",
                 allow_reconnect=False,  # `_run` does it, with other delays
+                max_reconnect_attempts=1,  # of each server, now
+                reconnect_time_wait=0,
                 connect_timeout=CONNECT_TIMEOUT,
                 ping_interval=PING_INTERVAL,
                 max_outstanding_pings=MAX_PINGS,
@@ -175,8 +179,10 @@ class NatsBus(RemoteBus):
                 closed_cb=closed,
                 **arguments,
             )
-        except BaseException:
+        except BaseException as error:
             await _close(client)  # the library leaves the socket open
+            if isinstance(error, NoServersError) and client.last_error is not None:
+                raise client.last_error from None  # the reason
             raise
         return client
 
