@@ -43,6 +43,7 @@ export const FEATURES = [
   "pins",
   "search",
   "site",
+  "webhooks",
   "keys",
   "accounts",
   "navigation",

@@ -116,9 +116,13 @@ def _unions(root: Path, package: str) -> str:
 
 
 def _union(union: Union, members: Sequence[Class]) -> str:
-    line = f"{union.name} = {' | '.join(each.name for each in members)}"
-    if len(line) > WIDTH:
-        line = f"{union.name} = (\n    " + "\n    | ".join(each.name for each in members) + "\n)"
+    names = [each.name for each in members]
+    line = f"{union.name} = {' | '.join(names)}"
+    if len(line) > WIDTH:  # as Ruff breaks it
+        within = f"    {' | '.join(names)}"
+        if len(within) > WIDTH:
+            within = "    " + "\n    | ".join(names)
+        line = f"{union.name} = (\n{within}\n)"
     return f'{line}\n"""{union.doc}"""\n'
 
 

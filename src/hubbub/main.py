@@ -36,6 +36,7 @@ from hubbub.engine.positioning import keep_positions
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import accounts
 from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http.app import create_app
@@ -45,6 +46,7 @@ from hubbub.gateways.operator_socket import operator_socket
 from hubbub.gateways.plain.gateway import PlainText
 from hubbub.gateways.websocket.reject import not_found
 from hubbub.metrics import Metrics, watch_loop
+from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
 from hubbub.storage import epochs, migrate, postgresql, signing_key, site_settings
@@ -88,6 +90,7 @@ async def running(
             tasks.append(keep_positions(services.hub, services.bus))
         if serving:
             tasks.append(services.search.run(services.followers))
+            tasks.append(services.webhooks.run(services.followers))
         for work in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield services
@@ -153,15 +156,21 @@ async def _build(
     stack.callback(close_mark)
     journal.start()
     stack.push_async_callback(journal.stop)
+    outbound = OutboundClient(_outbound_policy(settings))
+    stack.push_async_callback(outbound.close)
     followers = Followers(read, journal, clock, exclusive=database.is_sqlite)
     stack.push_async_callback(followers.stop)
+    webhooks = Webhooks(read, journal, clock, outbound)
     if serving:
         people.watch(followers.wake)
+        people.watch(webhooks.wake)
         followers.start()
     if not alone:
         people.on_doubt = journal.suspect
         people.on_announced = followers.hint
         bus.start(people)
+        if is_new:
+            bus.alert()  # the other nodes must notice the epoch, too
         try:
             await people.compare()
         except HubbubError:
@@ -180,6 +189,8 @@ async def _build(
         ephemeral=signals,
         followers=followers,
         search=SearchIndex(read, journal),
+        outbound=outbound,
+        webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
         limits=Limits(clock, enabled=settings.rate_limits),
@@ -273,6 +284,15 @@ async def greet_operator(services: Services, address: str) -> None:
             "plain_http",
             advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
         )
+
+
+def _outbound_policy(settings: Settings) -> Policy:
+    allowed = settings.outbound_allow
+    return Policy(
+        networks=tuple(entry for entry in allowed if not isinstance(entry, str)),
+        hosts=frozenset(entry for entry in allowed if isinstance(entry, str)),
+        ports=settings.outbound_port_ranges,
+    )
 
 
 def _migrate(database: Database, clock: Clock) -> bool:

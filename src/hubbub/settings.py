@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 # A public path that starts with one of these could not be told from one that the proxy has
 # stripped.
 OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
@@ -91,10 +92,49 @@ def _check_bus(value: str) -> str:
     return value
 
 
+def _parse_destination(value: object) -> object:
+    """Return a network, or a host name in lower case."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        name = value.lower()
+        if len(name) > 253 or not HOST_NAME.fullmatch(name):
+            raise ValueError("must be a network or a host name") from None
+        return name
+
+
+def _join(value: object) -> object:
+    """Accept a list, or the single number of a settings file."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return ",".join(str(part) for part in parts)
+
+
+def _parse_ports(text: str) -> tuple[range, ...]:
+    """Return the ports of a list such as `80,443,8000-8099`."""
+    found = []
+    for part in re.split(r"[,\s]+", text.strip()):
+        first, dash, last = part.partition("-")
+        ports = range(int(first), int(last if dash else first) + 1)
+        if not (0 < ports.start < ports.stop <= 65_536 and first.isascii() and last.isascii()):
+            raise ValueError("must be ports from 1 to 65535")
+        found.append(ports)
+    return tuple(found)
+
+
+def _check_ports(text: str) -> str:
+    _parse_ports(text)
+    return text
+
+
 Address = Annotated[str, AfterValidator(_check_address)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+Destination = Annotated[IPv4Network | IPv6Network | str, BeforeValidator(_parse_destination)]
+Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_split)]
+Ports = Annotated[str, BeforeValidator(_join), AfterValidator(_check_ports)]
 SECRET = frozenset({"database_url", "bus_url", "metrics_token"})
 
 
@@ -190,6 +230,14 @@ class Settings(SiteSettings, BaseSettings):
     queue_bytes: int = Field(16 * 2**20, ge=2**16, le=2**33, description="bytes from 65536 to 8589934592")
     """How many bytes of commands may wait for the journal before the server answers `busy`."""
 
+    outbound_allow: Destinations = Field((), description="networks, addresses or host names, separated by commas")
+    """Where requests to addresses that users choose (webhooks) may go besides public addresses. Set it when a
+    receiver is in your own network. Users can then make the server send requests there."""
+    outbound_ports: Ports = Field(
+        "80,443,8080,8443", description="ports and ranges of ports, such as 80,443,8000-8099, separated by commas"
+    )
+    """The ports that requests to addresses that users choose may use."""
+
     metrics_token: SecretStr | None = Field(None, min_length=16, description="at least 16 characters")
     """A bearer token that opens `/metrics` to other machines. Without one, only this machine may read it."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
@@ -264,6 +312,11 @@ class Settings(SiteSettings, BaseSettings):
             return self.public_url
         host = "localhost" if self.host in EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def outbound_port_ranges(self) -> tuple[range, ...]:
+        """`outbound_ports`, parsed."""
+        return _parse_ports(self.outbound_ports)
 
     @property
     def connections_limit(self) -> int:

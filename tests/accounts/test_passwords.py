@@ -1,6 +1,8 @@
 """Password hashing is slow, bounded, and equally slow for unknown users."""
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from time import process_time
 
@@ -67,3 +69,49 @@ def test_the_list_of_common_passwords_holds_passwords_that_pass_the_other_rules(
     for password in ("password1", "QWERTYUIOP", "12345678"):
         with pytest.raises(ValueError, match="guess"):
             check_password(password)
+
+
+RESIDENT = """
+import asyncio, sys
+from hubbub.engine import heap
+from hubbub.engine.passwords import Passwords
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+async def main():
+    passwords = Passwords()
+    before = resident()
+    for _ in range(3):
+        await asyncio.gather(*(passwords.hash("a password") for _ in range(8)))
+    print(resident() - before)
+
+if sys.argv[1] == "control":
+    heap.trim_thread = lambda: None
+asyncio.run(main())
+"""
+
+
+def grown(mode: str) -> int:
+    """Return by how many bytes a process has grown after it has hashed passwords."""
+    command = [sys.executable, "-c", RESIDENT, mode]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+
+def test_threads_without_further_work_give_the_memory_of_hashes_back() -> None:
+    assert grown("as it is") < 8 * 2**20
+
+
+def test_control_without_trimming_each_thread_keeps_the_memory_of_a_hash() -> None:
+    assert grown("control") > 16 * 2**20
+
+
+async def test_a_hash_that_is_given_up_before_it_begins_does_not_count_as_waiting() -> None:
+    passwords = Passwords(workers=1, queue=5)
+    running, given_up = (asyncio.create_task(passwords.hash("a password")) for _ in range(2))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await running
+    assert len(passwords._waiting) == 0
+    passwords.close()

@@ -114,6 +114,11 @@ async def create_new_invite(world: World, room: Room, name: str) -> None:
     room.link = await world.link(room.id or None)
 
 
+async def create_new_webhook(world: World, room: Room, name: str) -> None:
+    async with unarchived(world, room):
+        room.webhook = await world.hook(room.id or None)
+
+
 # --- the rows --------------------------------------------------------------------------------------------------------
 
 ROOM: dict[str, Row] = {
@@ -136,6 +141,7 @@ ROOM: dict[str, Row] = {
     "member.set_role (hand over)": about("bystander", return_ownership, role="owner"),
     "revoke_invite": Row(create_new_invite),
     "accept_invite": Row(leave_again),
+    "delete_webhook": Row(create_new_webhook),
     "room.leave": Row(add_back),
     "room.join": Row(leave_again),
 }
@@ -150,4 +156,8 @@ SITE: dict[str, Row] = {
     "create_invite": Row(without=("room",)),
     "list_invites": Row(without=("room",)),
     "revoke_invite": Row(create_new_invite),
+    "create_webhook": Row(without=("room",)),
+    "list_webhooks": Row(without=("room",)),
+    "replay_webhook": Row(without=("seq",)),
+    "delete_webhook": Row(create_new_webhook),
 }

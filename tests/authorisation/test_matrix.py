@@ -83,7 +83,7 @@ async def walk(world: World, matrix: Matrix) -> Seen:
     try:
         await world.begin()
         for section in (*IN_ROOMS, "site"):
-            room = world.rooms.get(section) or Room(0, link=await world.link(None))
+            room = world.rooms.get(section) or Room(0, link=await world.link(None), webhook=await world.hook(None))
             requests = SITE if section == "site" else ROOM
             for row in matrix[section]:
                 for gateway in seen:

@@ -51,6 +51,8 @@ ROWS = {
     "list_invites": "moderate",
     "revoke_invite": "moderate",
     "create_invite": "invite",
+    "list_webhooks": "manage webhooks",
+    "create_webhook": "create webhook",
     "member.add": "add",
     "member.unban": "unban",
     "member.remove": "remove member",
@@ -61,8 +63,13 @@ ROWS = {
     "member.set_role": "make member moderator",
     "member.set_role (hand over)": "make member owner",
 }
-SITE_ROWS = {"room.create": "create room", "list_users": "find people", "create_invite": "invite to site",
-             "set_setting": "change settings"}  # fmt: skip
+SITE_ROWS = {
+    "room.create": "create room",
+    "list_users": "find people",
+    "create_invite": "invite to site",
+    "list_webhooks": "manage site webhooks",
+    "set_setting": "change settings",
+}
 OWN = {"edit", "delete", "see edits"}
 """Actions on the message of the author; the action of all others ends in `other`."""
 RULES = "tests/members/test_rules.py::test_the_rules_match_the_table"

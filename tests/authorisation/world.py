@@ -22,7 +22,7 @@ from hubbub.protocol.tokens import Tokens
 from tests.authorisation.rest_client import RestClient
 from tests.engine.conftest import store_at
 from tests.support.client import Connection, Frame, RefusedError, raw_connect
-from tests.support.routes import request_of
+from tests.support.routes import WEBHOOK, request_of
 from tests.support.server import Account, Server
 
 ROLES = {"admin": "admin", "owner": "owner"}
@@ -46,12 +46,14 @@ PATIENCE = 3
 
 @dataclass
 class Room:
-    """A room, a message of the author, a message that may be deleted, and an invite."""
+    """A room, a message of the author, a message that may be deleted, an invite and a webhook."""
 
     id: int
     message: int = 0
     spare: int = 0
     link: dict[str, Any] = field(default_factory=dict)
+    webhook: int = 1
+    """1 if there is none: no webhook has this id."""
 
 
 async def create_users(server: Server, names: Iterable[str] = PEOPLE) -> dict[str, Account]:
@@ -128,7 +130,8 @@ class World:
         return {
             "room": room.id or LOBBY, "message": message, "seq": message,
             "member": self.id("bystander"), "name": "bystander", "outsider": self.id("candidate"),
-            "invite": room.link.get("id"), "token": room.link.get("token"), "new": f"-{next(self._numbers)}",
+            "invite": room.link.get("id"), "token": room.link.get("token"), "webhook": room.webhook,
+            "new": f"-{next(self._numbers)}",
         }  # fmt: skip
 
     def fresh(self) -> str:
@@ -151,6 +154,13 @@ class World:
         assert status == 201, answer
         made: dict[str, Any] = json.loads(answer)
         return made
+
+    async def hook(self, room: int | None) -> int:
+        """Create a webhook of the site or a room; return its id."""
+        maker = self.rest["owner" if room is None else "room-owner"]
+        status, answer = await maker.ask("POST", "/api/webhooks", {"room": room, **WEBHOOK})
+        assert status == 201, answer
+        return int(json.loads(answer)["id"])
 
     # -- the two gateways
 
@@ -207,3 +217,4 @@ class World:
         await self.do("ex-member", "room.leave", room=room.id)
         await self.do("room-owner", "member.ban", room=room.id, user=self.id("banned"))
         room.link = await self.link(room.id)
+        room.webhook = await self.hook(room.id)

@@ -72,6 +72,14 @@ def checked(table: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
     if table == "invites":
         used = {"uses": number, "used_at": row["created_at"] if number else None}
         return used | {"max_uses": None if number % 2 else number + 1}
+    if table == "webhooks":
+        return (
+            {"previous_secret": f"secret {number}", "rotated_at": far}
+            if number % 2
+            else dict.fromkeys(("previous_secret", "rotated_at"))
+        )
+    if table == "webhook_attempts":
+        return {"room": far, "seq": number} if number % 2 else {"room": None, "seq": None}
     if table == "links":
         return {"purpose": "reset"} if number % 2 else {"purpose": "setup", "user": None}
     if table == "log":

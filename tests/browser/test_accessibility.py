@@ -153,6 +153,7 @@ def test_rooms_and_their_dialogs_have_no_axe_violations(world: World, checker: A
         "Add people",
         "Invite links",
         "Banned people",
+        "Webhooks",
         "Archive",
         "Leave",
     ):
@@ -185,6 +186,7 @@ def test_screens_outside_of_rooms_have_no_axe_violations(world: World, checker: 
         "New message",
         "Jump to a room or person",
         "Invite people",
+        "Webhooks of the site",
         "Site settings",
         "Your account",
     ):

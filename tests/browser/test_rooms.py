@@ -285,7 +285,7 @@ def test_every_dialog_fits_a_phone(server: Server, open_window: OpenWindow) -> N
         assert all(inner <= outer for inner, outer in widths), widths
 
     fits()
-    for item in ("About", "Add people", "Links", "Banned people", "Archive", "Leave"):
+    for item in ("About", "Add people", "Links", "Banned people", "Webhooks", "Archive", "Leave"):
         menu(window, item)
         expect(page.locator("dialog[open]")).to_be_visible()
         fits()

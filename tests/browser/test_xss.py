@@ -114,7 +114,7 @@ def test_user_text_in_any_field_runs_no_script_on_any_screen(server: Server, che
 
 def check_room_screens(checker: ScriptChecker) -> None:
     page = checker.page
-    for item, least in (("Pinned messages", 20), ("Banned people", 8)):
+    for item, least in (("Pinned messages", 20), ("Banned people", 8), ("Webhooks", 8)):
         menu(checker.window, item)
         checker.dialog(item, least)
     for item in ("About this room", "Invite links", "Add people"):

@@ -8,7 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from hubbub.domain.text import MAX_REASON, MAX_STATUS, MAX_TOPIC
+from hubbub.domain.text import MAX_REASON, MAX_ROOM_WEBHOOKS, MAX_STATUS, MAX_TOPIC
+from hubbub.outbound import RefusedAddress, check_url
 from tests.browser import xss
 from tests.support.server import PASSWORD, Account, Server
 
@@ -28,6 +29,14 @@ def packs(size: int) -> list[str]:
     return found
 
 
+def is_accepted(url: str) -> bool:
+    try:
+        check_url(url)
+    except RefusedAddress:
+        return False
+    return True
+
+
 class World:
     """Ann, who opens every screen; Ben, who wrote the texts; and a crowd.
 
@@ -44,6 +53,7 @@ class World:
         self.rooms = [self.room(self.ben, name, [self.ann], topic, pack) for name, topic, pack in self._texts()]
         self.talk()
         self.people()
+        self.hooks()
 
     def ask(self, who: Account, method: str, path: str, **body: Any) -> Any:
         answer = who.request(method, path, **({"json": body} if body else {}))
@@ -90,6 +100,13 @@ class World:
                 refused = self.ben.request("POST" if path == "/api/users" else "PUT", path, json=body)
                 assert refused.status_code == 400, refused.text
                 assert text not in refused.text, "a refusal does not echo its input"
+
+    def hooks(self) -> None:
+        """Create webhooks with the texts as names and in their URLs, as far as URLs may have them."""
+        fields = {"room": self.attic, "events": ["message.pinned"]}
+        urls = itertools.cycle(url for text in NAMES if is_accepted(url := f"https://hooks.invalid/{text}"))
+        for name, url in zip(NAMES[:MAX_ROOM_WEBHOOKS], urls, strict=False):
+            self.ask(self.ann, "POST", "/api/webhooks", name=name, url=url, **fields)
 
     def _texts(self) -> Iterator[tuple[str, str, str]]:
         topics, descriptions = itertools.cycle(packs(MAX_TOPIC)), itertools.cycle(packs(990))

@@ -75,6 +75,7 @@ def all_answers(account: Account, people: dict[str, Account]) -> dict[str, str]:
         "after": 0,
         "q": "",
         "follower": "search",
+        "webhook": 1,
     }
     found = {}
     for operation, (method, path) in operations().items():

@@ -53,6 +53,14 @@ def test_networks_and_origins_are_comma_separated_lists(monkeypatch: pytest.Monk
     assert settings.origins == ("https://a.example", "http://b.example")
 
 
+def test_destinations_of_requests_are_networks_and_names_and_ports_are_ranges() -> None:
+    write("outbound_ports = [80, 443]")
+    settings, _ = load({"outbound_allow": "10.0.0.0/8, Hooks.Internal,::1"})
+    assert settings.outbound_allow == (ip_network("10.0.0.0/8"), "hooks.internal", ip_network("::1"))
+    assert settings.outbound_port_ranges == (range(80, 81), range(443, 444))
+    assert load({"outbound_ports": "8000-8099"})[0].outbound_port_ranges == (range(8000, 8100),)
+
+
 def test_a_settings_file_may_hold_lists() -> None:
     write("trusted_proxies = ['10.0.0.1']")
     assert load({})[0].trusted_proxies == (ip_network("10.0.0.1"),)
@@ -145,6 +153,13 @@ def test_a_named_settings_file_must_exist_and_be_toml(monkeypatch: pytest.Monkey
         ("origins", "https://example.org", "https://example.org/chat"),
         ("public_url", "http://[::1]:8000", "chat.example.org"),
         ("trusted_proxies", "10.0.0.255", "10.0.0.256"),
+        ("outbound_allow", "10.0.0.0/8,::1 Hooks.internal", "10.0.0.1/8"),
+        ("outbound_allow", "localhost", "http://localhost"),
+        ("outbound_allow", "127.0.0.1", "127.0.1"),
+        ("outbound_ports", "1,80-443 65535", "0"),
+        ("outbound_ports", "8000-8000", "8001-8000"),
+        ("outbound_ports", 443, "65536"),
+        ("outbound_ports", [80, 443], "https"),
     ],
 )
 def test_a_setting_accepts_its_limit_and_refuses_values_beyond_it(name: str, good: object, bad: object) -> None:

@@ -30,8 +30,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(server)
 
 
-NEVER = {"drop_dead_letter", "retry_dead_letter"}
-"""Operations on dead letters: a sound server has none. `tests/followers` makes some."""
+NEVER = {"drop_dead_letter", "retry_dead_letter", "drop_webhook_dead_letter", "retry_webhook_dead_letter"}
+"""Operations on dead letters: a sound server has none. `tests/followers` and `tests/webhooks` make some."""
 
 
 @pytest.mark.timeout(600)

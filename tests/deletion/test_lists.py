@@ -54,6 +54,7 @@ NOT_PARTS = {
     "log": "its entries have no text of messages",
     "follower_positions": "the positions of followers, without text",
     "dead_letters": "positions that a follower gave up; the reason never contains text of messages",
+    "webhook_attempts": "attempts to send events, without what was sent; a webhook keeps its last ones",
 }
 """Tables with rows about a seq of a room that are no parts of a message."""
 
@@ -69,6 +70,8 @@ NOT_OWN = {
     "participants.user": "the others still see who took part, under the neutral name",
     "bans.by": "an id; the ban belongs to the banned user",
     "followers.owner": "a process of the server, no user",
+    "webhooks.responsible": "an id; as `created_by`",
+    "webhooks.created_by": "an id; the webhook belongs to its room or the site, and the server pauses it",
     "statuses.user": "the handler clears the status, with an event",
 }
 """Columns that name a user whose deletion does not delete the row by itself."""
@@ -129,7 +132,7 @@ def test_a_shown_part_has_one_row_for_each_message(part: deletion.Part) -> None:
 
 
 def test_each_column_that_names_a_user_is_deleted_with_the_account_or_excluded() -> None:
-    names = {"user", "by", "author", "created_by", "owner", "actor"}
+    names = {"user", "by", "author", "created_by", "owner", "responsible", "actor"}
     found = {
         str(column)
         for table in metadata.sorted_tables

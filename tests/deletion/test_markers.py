@@ -22,6 +22,7 @@ from tests.deletion.markers import Field, Marked, found, in_backup, in_files, in
 from tests.engine.conftest import Store, store_at
 from tests.search.conftest import behind
 from tests.support.postgres import Postgres
+from tests.support.routes import WEBHOOK
 from tests.support.server import Account, Server
 from tests.support.waiting import eventually_async
 
@@ -82,6 +83,7 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
     async with started(server, people) as marked:
         await marked.send(markers.COMMANDS)
         assert set(marked.markers) == set(markers.fields()), "each field is provoked"
+        hook = webhook(people["alice-a"], marked)
         await marked.rearrange()
         names = {text: where for where, text in marked.markers.items()}
         assert len(names) == len(marked.markers), "each marker is unique"
@@ -91,6 +93,7 @@ async def test_deleted_text_is_in_no_table_file_log_or_backup(server: Server) ->
             return {names[text]: places for text, places in traces.places.items()}
 
         await indexed(server, marked)
+        await attempted(people["alice-a"], hook)
         before = await remain(in_tables, server.database_url)
         assert set(before) == staying("never stored"), "each text is stored before its deletion"
         if server.database.exists():
@@ -127,6 +130,22 @@ async def indexed(server: Server, marked: Marked) -> None:
     await eventually_async(done, PATIENCE, "the follower has handled all entries", 0.2)
     texts = [text for (kind, path), text in marked.markers.items() if (kind, path) == ("message.send", "body")]
     assert (await found(in_tables, texts, server.database_url)).places[texts[0]] >= {"table search_recent"}
+
+
+def webhook(alice: Account, marked: Marked) -> int:
+    """Create a webhook for the room of the messages, whose receiver never answers."""
+    fields = {"room": marked.sent["message.send"]["room"], **WEBHOOK}
+    return int(alice.request("POST", "/api/webhooks", json=fields).json()["id"])
+
+
+async def attempted(alice: Account, hook: int) -> None:
+    """Wait until attempts are stored."""
+
+    async def done() -> bool:
+        answer = await asyncio.to_thread(alice.request, "GET", f"/api/webhooks/{hook}/deliveries")
+        return bool(answer.json()["deliveries"])
+
+    await eventually_async(done, PATIENCE, "the server has tried to send an event", 0.2)
 
 
 async def trim(store: Store) -> None:

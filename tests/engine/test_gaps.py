@@ -19,6 +19,7 @@ from hubbub.engine.live_connections import ConnectionHub
 from hubbub.storage import log
 from tests.engine.conftest import Store
 from tests.manager.listener import Listener
+from tests.presence.test_greeting import identity_of
 from tests.support.waiting import eventually
 
 TOPIC = room_topic(LOBBY)
@@ -109,3 +110,17 @@ def _reading(store: Store) -> Callable[..., Awaitable[Any]]:
         return store.database.read(query, *args, **kwargs)
 
     return read
+
+
+async def test_a_connection_that_follows_its_topic_again_gets_what_was_published_since(store: Store) -> None:
+    anna = await store.person("anna")
+    hub = ConnectionHub(Fanout(), LocalBus(), _reading(store), Clock(), connections_per_user=5)
+    listener = Listener()
+    attached = await hub.attach(listener, await identity_of(store, anna), only_topic=TOPIC)
+    after = attached.snapshot.heads[TOPIC]
+    before = len(store.published)
+    for number in range(3):
+        await store.journal.submit(SendMessage(room=LOBBY, key=f"k{number}", body=f"message {number}"), anna)
+    hub.receive(store.published[before:])
+    found = await hub.follow(attached.live, TOPIC, after + 1)
+    assert [orjson.loads(text)["seq"] for text in found] == [after + 2, after + 3]

@@ -53,6 +53,9 @@ class FollowerCase(ABC):
     async def recover(self, node: Node) -> None:  # noqa: B027  most followers cannot
         """Do what the application does after a reset."""
 
+    def close(self) -> None:  # noqa: B027  most followers need nothing
+        """End what runs besides the node."""
+
     def set_down(self, down: bool) -> None:
         """Make the follower's receiver answer, or not."""
         raise NotImplementedError

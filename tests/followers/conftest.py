@@ -1,5 +1,6 @@
 """Fixtures: each follower of `cases.py` on each database."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)
-def case(request: pytest.FixtureRequest, folder: Path) -> FollowerCase:
+def case(request: pytest.FixtureRequest, folder: Path) -> Iterator[FollowerCase]:
     made: FollowerCase = request.param(folder)
-    return made
+    yield made
+    made.close()

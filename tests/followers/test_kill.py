@@ -12,6 +12,7 @@ from tests.followers.case import FollowerCase
 from tests.followers.controls import ForgetfulCase
 from tests.followers.node import node_at
 from tests.followers.recording import RecordingCase
+from tests.followers.sending import CarelessCase
 from tests.followers.test_contract import PATIENCE, caught_up, followed, say
 from tests.followers.victim import STEPS
 from tests.support import depth, forked
@@ -65,3 +66,13 @@ async def test_control_a_follower_whose_position_is_stored_before_its_effect_los
     sent, effects = await kill_at(url, ForgetfulCase(folder), "after the commit", 1, RecordingCase(folder))
     with pytest.raises(AssertionError, match="lost"):
         checks.check(effects, sent, exactly_once=False)
+
+
+async def test_control_a_receiver_that_does_not_look_at_ids_has_effects_twice(tmp_path: Path, folder: Path) -> None:
+    url, case = f"sqlite:///{tmp_path / 'hubbub.db'}", CarelessCase(folder)
+    try:
+        sent, effects = await kill_at(url, case, "after the effect", 1)
+    finally:
+        case.close()
+    with pytest.raises(AssertionError, match="twice"):
+        checks.check(effects, sent, exactly_once=True)

@@ -17,10 +17,10 @@ TOO_MUCH = "x" * 70_000
 ABSENT = 999_999_999
 EXISTING: Fields = {
     "room": LOBBY, "message": 1, "seq": 1, "member": 1, "outsider": 1, "name": "bob", "invite": "none", "token": "none",
-    "new": "",
+    "webhook": 1, "new": "",
 }  # fmt: skip
 """Values of examples that are valid in form."""
-MISSING: Fields = EXISTING | dict.fromkeys(("room", "message", "seq", "member", "outsider"), ABSENT)
+MISSING: Fields = EXISTING | dict.fromkeys(("room", "message", "seq", "member", "outsider", "webhook"), ABSENT)
 numbers = itertools.count(1)
 
 

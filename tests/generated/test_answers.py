@@ -23,7 +23,7 @@ from tests.generated.recorder import (
     filled,
     numbers,
 )
-from tests.support.routes import ABSENT, OF_STAFF
+from tests.support.routes import ABSENT, OF_STAFF, WEBHOOK
 from tests.support.server import PASSWORD, Account, Server
 
 CHANGING = {operation for operation, (method, _) in operations().items() if method != "GET"}
@@ -38,7 +38,16 @@ A bug, a full queue, an unreachable database. Other tests cause those.
 def recorder(server: Server) -> Iterator[Recorder]:
     seen = Recorder(server.url)
     world = World(server)
-    parts = (without_permission, invalid_requests, missing_objects, conflicts, valid_requests, of_staff, log_outs)
+    parts = (
+        without_permission,
+        invalid_requests,
+        missing_objects,
+        conflicts,
+        valid_requests,
+        of_staff,
+        of_webhooks,
+        log_outs,
+    )
     for part in parts:
         part(seen, world)
     yield seen
@@ -73,7 +82,7 @@ def invalid_requests(recorder: Recorder, world: World) -> None:
     for operation in documented(400):
         method, path = operations()[operation]
         wrong: dict[str, Any] = {"address": re.sub(r"\{\w+\}", "x" * 300, path)}
-        if method == "GET" and not re.search(r"\{(room|user|topic)", path):
+        if method == "GET" and not re.search(r"\{(room|user|topic|webhook)", path):
             wrong = {"params": {"limit": 0}}
         elif "{" not in path:
             wrong = {"json": {"username": 1, "password": 1, "name": 1, "max_uses": "x", "status": 1}}
@@ -150,6 +159,26 @@ def of_staff(recorder: Recorder, world: World) -> None:
         recorder.send(operation, world.owner, follower="slow")
     recorder.send("set_setting", world.owner, setting="signup", value="open")  # fixed for all test servers
     recorder.send("unset_setting", world.owner, setting="signup")
+
+
+def of_webhooks(recorder: Recorder, world: World) -> None:
+    """Send requests about a webhook by another member, about one that is still starting, and about a dead letter."""
+    alice, room = world.alice, world.alice.create_room("Hooks")
+    world.bob.join(room)
+    made = recorder.send("create_webhook", alice, room=room, key="hook", **WEBHOOK).json()
+    other = WEBHOOK | {"name": "Other"}
+    assert recorder.send("create_webhook", alice, room=room, key="hook", **other).status_code == 409
+    given = EXISTING | {"room": room, "webhook": made["id"]}
+    for operation in ("list_webhooks", "show_webhook", "list_webhook_deliveries", "list_webhook_dead_letters"):
+        assert recorder.send(operation, world.bob, **filled(operation, given)).status_code == 403, operation
+    follower = f"webhook:{made['id']}"
+    with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
+        database.execute("UPDATE followers SET state = 'starting' WHERE name = ?", (follower,))
+        letter = (follower, f"room:{room}", given["seq"])
+        database.execute("INSERT INTO dead_letters VALUES (?, ?, ?, 0, 1, 'broken', 0)", letter)
+    assert recorder.send("update_webhook", alice, webhook=made["id"], paused=True).status_code == 409
+    for operation in ("retry_webhook_dead_letter", "drop_webhook_dead_letter"):
+        assert recorder.send(operation, alice, **filled(operation, given)).status_code == 204, operation
 
 
 @contextmanager

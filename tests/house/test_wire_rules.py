@@ -34,7 +34,7 @@ PAST = {
     "remove": "removed", "create": "created", "update": "updated", "archive": "archived", "restore": "restored",
     "ban": "banned", "unban": "unbanned",
 }  # fmt: skip
-CREATING = {"create_user", "create_room", "send_message", "forward_message", "create_invite"}
+CREATING = {"create_user", "create_room", "send_message", "forward_message", "create_invite", "create_webhook"}
 
 
 def types_of(model: type[BaseModel]) -> Iterator[tuple[str, set[str]]]:

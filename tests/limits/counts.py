@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import emoji
+import httpx
 
 from hubbub.domain import text
 from hubbub.features import invites
 from hubbub.features import rooms as rooms_of
 from tests.limits.register import limit
 from tests.limits.world import World
+from tests.support.routes import WEBHOOK
 
 
 @limit("MAX_ID")
@@ -240,3 +242,40 @@ async def of_rooms_that_are_read_at_once(world: World) -> None:
     assert await world.told("rooms.read", rooms=many[:-1]) == "ok"
     assert await world.told("rooms.read", rooms=many) == "bad_request"
     assert await world.told("rooms.read", rooms=[]) == "bad_request"
+
+
+@limit("MAX_ROOM_WEBHOOKS")
+async def of_webhooks_of_a_room(world: World) -> None:
+    await webhooks_up_to(world, await world.room(), text.MAX_ROOM_WEBHOOKS)
+
+
+@limit("MAX_SITE_WEBHOOKS")
+async def of_webhooks_of_the_site(world: World) -> None:
+    await webhooks_up_to(world, None, text.MAX_SITE_WEBHOOKS)
+
+
+def webhook(world: World, room: int | None) -> httpx.Response:
+    maker = world.owner if room is None else world.people[0]
+    return maker.request("POST", "/api/webhooks", json={"room": room, **WEBHOOK})
+
+
+async def webhooks_up_to(world: World, room: int | None, most: int) -> None:
+    made = [webhook(world, room) for _ in range(most + 1)]
+    assert [answer.status_code for answer in made] == [201] * most + [409]
+    maker = world.owner if room is None else world.people[0]
+    assert maker.request("DELETE", f"/api/webhooks/{made[0].json()['id']}").status_code == 204
+    last = webhook(world, room)
+    assert last.status_code == 201
+    for answer in (*made[1:most], last):
+        assert maker.request("DELETE", f"/api/webhooks/{answer.json()['id']}").status_code == 204
+
+
+@limit("MAX_ATTEMPTS_KEPT")
+async def of_attempts_that_are_listed(world: World) -> None:
+    room = await world.room()
+    made = webhook(world, room).json()["id"]
+    for count in (1, text.MAX_ATTEMPTS_KEPT - 1, 1):
+        for _ in range(count):
+            assert await world.asked("POST", f"/api/webhooks/{made}/test", None) == "ok"
+        listed = (await world.get(f"/api/webhooks/{made}/deliveries"))["deliveries"]
+    assert len(listed) == text.MAX_ATTEMPTS_KEPT

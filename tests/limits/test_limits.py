@@ -30,6 +30,7 @@ ELSEWHERE = {
     "MAX_QUERY": "tests/http/test_bodies.py::test_a_query_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_SEARCH": "tests/search/test_hits.py::test_a_query_that_is_too_long_is_refused",
     "MAX_FOUND": "tests/search/test_hits.py::test_a_page_of_results_has_a_limit",
+    "MAX_WEBHOOKS": "tests/webhooks/test_rights.py::test_the_number_of_webhooks_in_all_has_a_limit",
     "MAX_WANTED": "tests/mounted/test_identities.py::test_a_name_that_no_database_could_store_is_cleaned_and_cut",
     "MAX_FIELDS": "tests/http/test_bodies.py::test_a_malformed_form_is_a_bad_request",
 }

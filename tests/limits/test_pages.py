@@ -25,6 +25,10 @@ NO_PAGES = {
     "search_messages": "its pages have their key in `next`: tests/search/test_rights.py",
     "show_message": "the quotes of one message",
     "list_followers": "has pages; for staff alone, so tests/followers/test_staff.py walks them",
+    "list_webhooks": "at most 10 of a room, and 20 of the site",
+    "show_webhook": "the types of events that it gets",
+    "list_webhook_deliveries": "the last 50",
+    "list_webhook_dead_letters": "has pages; there are some only after failures: tests/webhooks/test_retries.py",
     "list_dead_letters": "has pages; for staff alone, so tests/followers/test_staff.py walks them",
 }
 """Answers with a list that is bounded in another way."""

@@ -9,6 +9,7 @@ from hubbub.domain import emojis, identities, names, text
 from hubbub.features import presence
 from tests.limits.register import WIDE, limit
 from tests.limits.world import World
+from tests.support.routes import WEBHOOK
 
 
 @limit("MAX_BODY_CHARACTERS")
@@ -118,3 +119,21 @@ async def of_an_emoji(world: World) -> None:
     for what, told in ((longest, "ok"), ("👍👍", "bad_request"), ("👍" * emojis.MAX_EMOJI, "bad_request"),
                        ("👍" * (emojis.MAX_EMOJI + 1), "bad_request"), ("x", "bad_request")):  # fmt: skip
         assert await world.told("reaction.add", room=room, message=message, emoji=what) == told
+
+
+@limit("MAX_WEBHOOK_NAME")
+async def of_a_webhooks_name(world: World) -> None:
+    room = await world.room()
+    for length, told in ((1, "ok"), (text.MAX_WEBHOOK_NAME, "ok"), (text.MAX_WEBHOOK_NAME + 1, "bad_request"),
+                         (0, "bad_request")):  # fmt: skip
+        fields = {**WEBHOOK, "room": room, "name": WIDE * length}
+        assert await world.asked("POST", "/api/webhooks", fields) == told
+
+
+@limit("MAX_WEBHOOK_URL")
+async def of_a_webhooks_url(world: World) -> None:
+    room = await world.room()
+    begin = "https://receiver.example/"
+    for more, told in ((0, "ok"), (1, "bad_request")):
+        fields = {**WEBHOOK, "room": room, "url": begin + "x" * (text.MAX_WEBHOOK_URL - len(begin) + more)}
+        assert await world.asked("POST", "/api/webhooks", fields) == told

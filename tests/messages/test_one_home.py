@@ -14,8 +14,10 @@ from hubbub.domain.commands import (
     DeleteMessage,
     EditMessage,
     EventsSince,
+    PinMessage,
     SendMessage,
     TrimTopic,
+    UnpinMessage,
     UpdateRoom,
 )
 from hubbub.domain.model import SYSTEM, Actor, room_topic
@@ -206,3 +208,28 @@ def in_files(talk: Talk, words: str) -> bool:
     # Another process reads the files: closing a descriptor in this one would drop SQLite's locks.
     content = subprocess.run(["cat", *map(str, files)], capture_output=True, check=True).stdout
     return words.encode() in content
+
+
+@pytest.mark.parametrize("pattern", ["mmmmmm", "mpmpmp", "ppmmpp", "mmmppp", "pmmmme", "mepemp"])
+async def test_every_window_of_the_log_has_messages_and_other_entries_in_order(talk: Talk, pattern: str) -> None:
+    """`m` is a message, `p` the pin and `e` the edit of the newest one."""
+    alice, topic = talk.world.alice, room_topic(talk.room)
+    newest = await talk.say(alice)
+    pinned = False
+    for number, kind in enumerate(pattern):
+        if kind == "m":
+            newest, pinned = await talk.say(alice, f'"{number}" \\ \n é 🎉'), False
+        elif kind == "e":
+            await talk.edit(alice, newest, f"edited {number}")
+        else:
+            await talk.do(alice, (UnpinMessage if pinned else PinMessage)(room=talk.room, message=newest))
+            pinned = not pinned
+    everything = talk.log()
+    head = everything[-1]["seq"]
+    assert [entry["seq"] for entry in everything] == list(range(1, head + 1))
+    for after in range(head + 1):
+        for limit in range(head + 2):
+            page = talk.read(log.since, topic, after, limit)
+            assert page is not None
+            assert [orjson.loads(text) for text in page.texts] == everything[after : after + limit]
+            assert page.last == min(after + limit, head)

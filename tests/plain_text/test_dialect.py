@@ -14,8 +14,8 @@ from hubbub.protocol import plain_text
 from hubbub.protocol.plain_text import Presence
 
 
-def stored(**fields: object) -> str:
-    return orjson.dumps({"topic": "room:1", "seq": 3, "at": "2026-11-22T13:05:03.123Z", **fields}).decode()
+def stored(**fields: object) -> bytes:
+    return orjson.dumps({"topic": "room:1", "seq": 3, "at": "2026-11-22T13:05:03.123Z", **fields})
 
 
 def test_a_message_reads_as_in_the_tutorial() -> None:

@@ -16,7 +16,7 @@ from hubbub.storage.schema import metadata
 from tests.support.postgres import Postgres
 
 NOW = 1_790_000_000_000
-USER, ROOM = 1_000, 2_000
+USER, ROOM, WEBHOOK = 1_000, 2_000, 3_000
 Row = dict[str, Any]
 VALID: dict[str, Row] = {
     "users": {"id": 5, "name": "zoe", "skeleton": "zoe", "role": "member", "disabled": False, "created_at": NOW},
@@ -39,6 +39,11 @@ VALID: dict[str, Row] = {
     "messages": {"room": ROOM, "seq": 1, "n": 1, "at": NOW, "id": 1, "author": USER, "key": "k", "body": ""},
     "invites": {"id": "i", "token_hash": "h", "uses": 0, "max_uses": 1, "created_by": 0, "created_at": NOW},
     "links": {"token_hash": "h", "purpose": "reset", "user": USER, "created_at": NOW},
+    "webhooks": {
+        "id": 7, "room": ROOM, "name": "n", "url": "u", "events": "[]", "secret": "s", "created_by": USER,
+        "responsible": USER, "created_at": NOW,
+    },
+    "webhook_attempts": {"webhook": WEBHOOK, "id": 1, "at": NOW, "type": "t", "milliseconds": 1},
 }  # fmt: skip
 WRONG: dict[str, list[Row]] = {
     "users_role": [{"role": "emperor"}, {"role": ""}, {"role": "Owner"}],
@@ -66,6 +71,8 @@ WRONG: dict[str, list[Row]] = {
     "log_message": [{"message": 1}, {"type": "message.edited"}],
     "messages_body": [{"body": None}],
     "links_purpose": [{"purpose": "login"}, {"purpose": "login", "user": None}],
+    "webhooks_rotated": [{"previous_secret": "s"}, {"rotated_at": NOW}],
+    "webhook_attempts_place": [{"room": ROOM}, {"seq": 1}],
     "links_user_of_reset": [{"user": None}, {"purpose": "setup"}],
 }
 """For each check, changes of the valid row that it refuses."""
@@ -88,7 +95,7 @@ TOGETHER: dict[tuple[str, str], Row] = {
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A new database with the user USER and the room ROOM."""
+    """A new database with the user USER, the room ROOM and the webhook WEBHOOK."""
     address = f"sqlite:///{tmp_path / 'hubbub.db'}"
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres_server")
@@ -96,7 +103,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     with closing(Database(address)) as database:
         migrate.upgrade(database, epoch="first", now=NOW)
         with database.writer.begin() as connection:
-            for name, own in (("users", {"id": USER, "skeleton": "x"}), ("rooms", {"id": ROOM})):
+            for name, own in (
+                ("users", {"id": USER, "skeleton": "x"}), ("rooms", {"id": ROOM}), ("webhooks", {"id": WEBHOOK}),
+            ):  # fmt: skip
                 connection.execute(insert(metadata.tables[name]).values(**VALID[name] | own))
         yield database
 

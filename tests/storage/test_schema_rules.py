@@ -27,7 +27,7 @@ BY = {
     "topics": "topic", "log": "topic",
     "rooms": "id", "members": "room", "participants": "room", "messages": "room", "edits": "room", "pins": "room",
     "reactions": "room", "mentions": "room", "bans": "room",
-    "follower_positions": "topic", "dead_letters": "topic",
+    "follower_positions": "topic", "dead_letters": "topic", "webhook_attempts": "webhook",
     "users": "id", "sessions": "user", "statuses": "user", "answers": "author",
 }  # fmt: skip
 """The column by which the rows of a table are spread."""
@@ -36,6 +36,7 @@ EVERYWHERE = {
     "identities": "looked up by the host application's name before the user is known; one row per user",
     "invites": "looked up by its token before the room is known; few, and they end",
     "followers": "a few rows about the whole site",
+    "webhooks": "at most a thousand rows, some of the whole site",
     "search_state": "one row",
     "site_settings": "a few rows about the whole site",
     "search_recent": "at most some thousand rows, which become blocks",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hubbub.domain.commands.examples import Example, Fields, Scene, fill, placeholders
-from tests.support.routes import example_of, template_of
+from tests.support.routes import WEBHOOK, example_of, template_of
 
 Who = Literal["actor", "member"]
-OF_A_ROOM = {"room", "message", "seq", "invite", "token"}
+OF_A_ROOM = {"room", "message", "seq", "invite", "token", "webhook"}
 OF_AN_INVITE = {"invite", "token"}
 
 
@@ -55,6 +55,9 @@ def steps(request: str, cast: Cast) -> Steps:
         owner: Who = "actor" if example.scene is Scene.OWN else "member"
         made = yield Step(owner, "create_invite", {"room": given["room"]})
         given |= {"invite": made["id"], "token": made["token"]}
+    if "webhook" in needed:
+        made = yield Step("actor", "create_webhook", {"room": given["room"], **WEBHOOK})
+        given |= {"webhook": made["id"]}
     for kind in before:
         yield Step("actor", kind, fill(template_of(kind), {**given, "new": cast.new()}))
     found: Fields = fill(fields, {**given, "new": cast.new()})

@@ -41,8 +41,16 @@ OF_STAFF: dict[str, Example] = {
     "list_settings": Example(),
 }
 """Routes for staff alone: the members that tests let send examples are refused."""
+WEBHOOK: Fields = {
+    "name": "Tracker",
+    "url": "https://receiver.example/hook",
+    "events": ("message.sent", "message.deleted"),
+}
+DEAD_LETTER = {"webhook": "{webhook}", "room": Given.ROOM, "seq": Given.SEQ}
 ABSENT: dict[str, Example] = {
     **OF_STAFF,
+    "retry_webhook_dead_letter": Example(DEAD_LETTER),
+    "drop_webhook_dead_letter": Example(DEAD_LETTER),
     "log_in": Example({"username": "nobody", "password": PASSWORD}),
     "create_token": Example({"username": "nobody", "password": PASSWORD}),
     "refresh_token": Example({"refresh_token": "none"}),
@@ -60,6 +68,17 @@ EXAMPLES: dict[str, Example] = {
     "revoke_invite": Example({"invite": "{invite}"}, again="not_found"),
     "check_invite": Example({"token": "{token}"}, scene=Scene.OPEN),
     "accept_invite": Example({"token": "{token}"}, scene=Scene.OPEN),
+    "create_webhook": Example({"room": Given.ROOM, **WEBHOOK}),
+    "list_webhooks": Example({"room": Given.ROOM}),
+    "show_webhook": Example({"webhook": "{webhook}"}),
+    "update_webhook": Example({"webhook": "{webhook}", "name": "Builds", "paused": False}),
+    "rotate_webhook_secret": Example({"webhook": "{webhook}"}),
+    "test_webhook": Example({"webhook": "{webhook}"}),
+    "replay_webhook": Example({"webhook": "{webhook}", "room": Given.ROOM, "seq": Given.SEQ}),
+    "list_webhook_deliveries": Example({"webhook": "{webhook}"}),
+    "list_webhook_dead_letters": Example({"webhook": "{webhook}"}),
+    "retry_webhook_dead_letters": Example({"webhook": "{webhook}"}),
+    "delete_webhook": Example({"webhook": "{webhook}"}, again="not_found"),
     "list_bans": Example(after=BanMember),
     "list_edits": Example(after=EditMessage),
     "list_pins": Example(after=PinMessage),

@@ -86,7 +86,8 @@ export class Chat {
 
   constructor(
     me: User,
-    readonly site: Site,
+    /** The site as it was when the page was loaded. */
+    readonly loadedSite: Site,
     /** The stored snapshot to start from. */
     readonly restored: Restored | null = null,
   ) {
@@ -100,6 +101,11 @@ export class Chat {
       lost: () => this.#lost(),
       changed: (link) => this.#linkChanged(link),
     });
+  }
+
+  /** The site, with what has changed since the page was loaded. */
+  get site(): Site {
+    return { ...this.loadedSite, ...this.state.site };
   }
 
   start = (): void => {

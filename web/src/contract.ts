@@ -194,6 +194,29 @@ export interface DeleteMessage {
   type: "message.delete";
 }
 
+/** The last attempts to send events, the newest first. */
+export interface Deliveries {
+  deliveries: Delivery[];
+}
+
+/** An attempt to send an event to a webhook. */
+export interface Delivery {
+  /** When the attempt ended. */
+  at: string;
+  /** The type of the event; `webhook.test` for a test event. `webhook.lost` stands for events that the log no longer had when they could be sent: `seq` is the last one of them. */
+  type: string;
+  /** The room of the event; null for a test event. */
+  room: number | null;
+  /** The event's seq in the room; null for a test event. */
+  seq: number | null;
+  /** The status of the receiver's response; null if there was none. */
+  status: number | null;
+  /** How long the attempt took. */
+  milliseconds: number;
+  /** Why the attempt failed, for people; null if it succeeded. */
+  error: string | null;
+}
+
 /** Change the text of your own message. The same text changes nothing. */
 export interface EditMessage {
   /** A number that the client chooses. The answer repeats it as `re`. */
@@ -760,6 +783,16 @@ export interface NewStart {
   password: string;
 }
 
+/** A webhook to create. A retry with the same `key` returns the same webhook. */
+export interface NewWebhook {
+  /** The room whose events it gets; without it those of all public rooms, which only admins may choose. */
+  room?: number | null;
+  name: string;
+  url: string;
+  events: ("message.sent" | "message.edited" | "message.deleted" | "message.pinned" | "message.unpinned" | "reaction.added" | "reaction.removed" | "member.joined" | "member.left" | "member.removed" | "member.banned" | "member.unbanned" | "member.role_changed" | "room.created" | "room.updated" | "room.archived" | "room.restored")[];
+  key?: string | null;
+}
+
 /** The requested events are not available: load the state, continue at its heads. */
 export interface NoWay {
   epoch: string;
@@ -1039,6 +1072,14 @@ export interface RemoveReaction {
   type: "reaction.remove";
   /** The emoji to remove. */
   emoji: string;
+}
+
+/** Where to go back to. */
+export interface Replay {
+  /** The room; null for all rooms of the webhook. */
+  room?: number | null;
+  /** The events after this seq are sent again, those before the webhook's creation excepted. */
+  seq?: number;
 }
 
 /** The body of `replay_follower`. */
@@ -1704,6 +1745,60 @@ export interface WatchPresence {
   type: "presence.watch";
   /** The ids of the users, at most 200. */
   users: number[];
+}
+
+/** A URL that gets the events of one room, or of all public rooms. */
+export interface Webhook {
+  id: number;
+  /** The id of its room; null for a webhook of the site, which gets the events of all public rooms. */
+  room: number | null;
+  name: string;
+  url: string;
+  /** The types of events that it gets. */
+  events: ("message.sent" | "message.edited" | "message.deleted" | "message.pinned" | "message.unpinned" | "reaction.added" | "reaction.removed" | "member.joined" | "member.left" | "member.removed" | "member.banned" | "member.unbanned" | "member.role_changed" | "room.created" | "room.updated" | "room.archived" | "room.restored")[];
+  /** `paused` webhooks keep their place in the log and get what they missed when they are resumed. */
+  state: "starting" | "running" | "paused";
+  /** Why the server has paused the webhook; null if a user has, or if it is not paused. */
+  paused_reason: string | null;
+  /** The id of the user who created it. */
+  created_by: number;
+  created_at: string;
+  /** When the secret was replaced. The secret before signs for another day. */
+  rotated_at: string | null;
+  /** The number of entries of the log that the webhook has not handled yet, of all types. */
+  waiting_count: number;
+  /** The time of the oldest of these entries. */
+  oldest_at: string | null;
+  /** When the first of the present failures happened; null if the last attempt succeeded. */
+  failing_since: string | null;
+  next_attempt_at: string | null;
+  /** The number of events that the server has given up. */
+  dead_letter_count: number;
+  /** The last attempt; null before the first one. */
+  last_delivery: Delivery | null;
+  /** What the receiver verifies signatures with. Only the answers to the creation and to a new secret have it. */
+  secret?: string;
+}
+
+/** What to change. Fields that are left out stay. */
+export interface WebhookChanges {
+  name?: string | null;
+  url?: string | null;
+  events?: ("message.sent" | "message.edited" | "message.deleted" | "message.pinned" | "message.unpinned" | "reaction.added" | "reaction.removed" | "member.joined" | "member.left" | "member.removed" | "member.banned" | "member.unbanned" | "member.role_changed" | "room.created" | "room.updated" | "room.archived" | "room.restored")[] | null;
+  /** True pauses the webhook. False resumes it, or tries a failing one again at once. */
+  paused?: boolean | null;
+}
+
+/** A page of events that the server has given up, in the order of topics and seqs. */
+export interface WebhookDeadLetters {
+  dead_letters: DeadLetter[];
+  /** Whether there are further dead letters. */
+  more: boolean;
+}
+
+/** The webhooks of a room or of the site, the oldest first. */
+export interface Webhooks {
+  webhooks: Webhook[];
 }
 
 /** The first frame from the server: the user, their rooms and followed topics. */

@@ -5,6 +5,8 @@ export const COMPOSED = 4;
 export const DEFAULT_PAGE = 50;
 /** The largest number of members of a room in which every member may use `@room` and `@here`. */
 export const LOUD_MEMBERS = 20;
+/** Attempts of one webhook that are stored, the last ones. */
+export const MAX_ATTEMPTS_KEPT = 50;
 export const MAX_BODY_BYTES = 16_384;
 export const MAX_BODY_CHARACTERS = 8_000;
 export const MAX_DEPTH = 32;
@@ -43,17 +45,26 @@ export const MAX_REASON = 200;
 /** Rooms per user. Direct rooms do not count, because others create them and no user can leave them. */
 export const MAX_ROOMS = 1_000;
 export const MAX_ROOM_NAME = 64;
+/** Webhooks of one room. */
+export const MAX_ROOM_WEBHOOKS = 10;
 /** In characters, before normalisation. A longer run is not a name. */
 export const MAX_RUN = 128;
 /** Characters of a search. */
 export const MAX_SEARCH = 500;
 /** Characters of a setting's value, before it is compared with what the setting allows. */
 export const MAX_SETTING = 256;
+/** Webhooks of the whole site. Each has a position in every room. */
+export const MAX_SITE_WEBHOOKS = 20;
 export const MAX_STATUS = 100;
 export const MAX_TOPIC = 250;
 export const MAX_USER_NAME = 32;
 /** Users whose presence one connection can watch. */
 export const MAX_WATCHED = 200;
+/** Webhooks of all rooms and of the site. The server looks at each of them every 15 seconds. */
+export const MAX_WEBHOOKS = 1_000;
+export const MAX_WEBHOOK_NAME = 64;
+/** Characters of the URL of a webhook. */
+export const MAX_WEBHOOK_URL = 2_048;
 /** Unread mentions are counted exactly up to this number. */
 export const MENTIONS_COUNTED = 100;
 export const MIN_PASSWORD = 8;

@@ -12,6 +12,7 @@ export const ON_SITE = {
   "create room": "fff0",
   "find people": "fff0",
   "invite to site": "ff00",
+  "manage site webhooks": "ff00",
   "change settings": "ff00",
 } as const;
 
@@ -36,6 +37,8 @@ export const IN_ROOM = {
   "leave others": "6666 6666 0000 6666 6666 0000 0000",
   "moderate": "ffcc eecc 0000 ffcc eecc 0000 ffcc",
   "invite": "ffcc eecc 0000 0000 0000 0000 ffcc",
+  "manage webhooks": "ff88 ee88 0000 ff88 ee88 0000 ff88",
+  "create webhook": "ff88 ee88 0000 0000 0000 0000 ff88",
   "add": "ffe0 eee0 0000 0000 0000 0000 ffe0",
   "unban": "ffcc eecc 0000 0000 0000 0000 0000",
   "remove self": "0000 0000 0000 0000 0000 0000 0000",

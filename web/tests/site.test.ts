@@ -52,12 +52,13 @@ describe("settings of the site", () => {
   });
 
   it.each([
-    ["1", { value: 1 }],
-    [" 36500 ", { value: 36_500 }],
-    ...["0", "36501", "-1", "1.5", "1e3", "", "x", "9".repeat(40)].map(
-      (text) => [text, { error: "Enter a whole number from 1 to 36500." }] as const,
-    ),
-  ])("read %s as a number", (text, found) => expect(parsed(days, text)).toEqual(found));
+    ["1", 1],
+    [" 36500 ", 36_500],
+  ])("read %s as a number", (text, value) => expect(parsed(days, text)).toEqual({ value }));
+
+  it.each(["0", "36501", "-1", "1.5", "1e3", "", "x", "9".repeat(40)])("do not read %s as a number", (text) =>
+    expect(parsed(days, text)).toEqual({ error: "Enter a whole number from 1 to 36500." }),
+  );
 
   it("are read in the type of the setting", () => {
     expect(parsed(guests, false)).toEqual({ value: false });

@@ -108,6 +108,9 @@ class NatsBus(RemoteBus):
         self._queue.append((self._prefix + topic, payload))
         self._queued += len(payload)
 
+    def _has_unsent(self) -> bool:
+        return bool(self._queue) or super()._has_unsent()
+
     # --- interest ------------------------------------------------------------------------------------------------
 
     def _joined(self, topic: str) -> None:

@@ -20,6 +20,8 @@ FIRST_RETRY, LAST_RETRY = 0.25, 5.0
 MAX_HEADS = 5_000
 """Topics whose heads wait to be announced. With more, the other nodes are told to compare all."""
 CLOSE_TIMEOUT = 2.0
+FLUSH_TIMEOUT = 1.0
+"""Seconds for which a bus that is closed goes on sending."""
 logger = structlog.get_logger(__name__)
 
 
@@ -96,6 +98,10 @@ class RemoteBus(ABC):
 
     async def close(self) -> None:
         self._listener = None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FLUSH_TIMEOUT
+        while self.connected and self._has_unsent() and loop.time() < until:  # the last commits of this node
+            await asyncio.sleep(0.01)
         if self._sweep is not None:
             self._sweep.cancel()
         if self._task is not None:
@@ -111,6 +117,10 @@ class RemoteBus(ABC):
     @abstractmethod
     def _publish(self, topic: str, entries: Sequence[Entry]) -> None:
         """Send the entries of one commit and topic, if this bus carries entries. Does not wait."""
+
+    def _has_unsent(self) -> bool:
+        """Return whether something waits to be sent."""
+        return bool(self._heads) or self._everything
 
     @abstractmethod
     def _joined(self, topic: str) -> None:

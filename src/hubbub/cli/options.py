@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli.loading import loading
 from hubbub.settings import Settings, load
 
 Data = Annotated[Path | None, typer.Option(help="The folder with the database and the keys (default: hubbub-data).")]
@@ -13,7 +14,8 @@ Config = Annotated[Path | None, typer.Option(help="A settings file (default: hub
 
 
 def settings(flags: dict[str, Any], config: Path | None) -> Settings:
-    from hubbub import log
+    with loading():
+        from hubbub import log
 
     chosen, warnings = load(flags, config)
     log.configure(chosen.log_level, chosen.log_format)

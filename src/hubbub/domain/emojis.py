@@ -5,9 +5,9 @@ One emoji always has one spelling, its fully qualified form.
 
 from typing import Annotated
 
-import emoji
 from pydantic import AfterValidator, StringConstraints
 
+from hubbub.domain import unicode_data
 from hubbub.domain.text import TooLong, normalise
 
 MAX_EMOJI = 64
@@ -24,19 +24,13 @@ def check_emoji(text: str) -> str:
         text = normalise(text, MAX_EMOJI, "NFC")
     except TooLong:
         raise ValueError("must be a single emoji") from None
-    if emoji.is_emoji(text) and emoji.EMOJI_DATA[text]["status"] == emoji.STATUS["fully_qualified"]:
-        return text
     qualified = _QUALIFIED.get(text.replace(_SELECTOR, ""))
     if qualified is None:
         raise ValueError("must be a single emoji")
     return qualified
 
 
-_QUALIFIED = {
-    text.replace(_SELECTOR, ""): text
-    for text, properties in emoji.EMOJI_DATA.items()
-    if properties["status"] == emoji.STATUS["fully_qualified"]
-}
+_QUALIFIED = {text.replace(_SELECTOR, ""): text for text in unicode_data.EMOJI.split(" ")}
 """Fully qualified emoji by their text without variation selectors."""
 
 Emoji = Annotated[str, StringConstraints(max_length=MAX_EMOJI), AfterValidator(check_emoji)]

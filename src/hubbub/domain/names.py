@@ -6,12 +6,13 @@ ASCII characters by the ASCII letter they look like, so that two plain ASCII nam
 """
 
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 from typing import Annotated
 
-from confusable_homoglyphs import categories, confusables
 from pydantic import AfterValidator
 
+from hubbub.domain import unicode_data
 from hubbub.domain.text import TooLong, decompose, normalise
 
 MAX_USER_NAME = 32
@@ -139,24 +140,23 @@ def _is_mark(character: str) -> bool:
 
 
 def _check_one_script(name: str) -> None:
-    scripts = {categories.alias(c) for c in name} - _NEUTRAL
+    scripts = set(map(_script, name)) - _NEUTRAL
     # Japanese uses three scripts at once (UTS #39, section 5.2, "highly restrictive").
     if len(scripts) > 1 and not scripts <= {"HAN", "HIRAGANA", "KATAKANA"}:
         raise ValueError("names can't mix scripts, such as Latin and Cyrillic letters")
 
 
-@lru_cache(maxsize=8192)
+def _script(character: str) -> str:
+    run = bisect_right(unicode_data.SCRIPT_STARTS, ord(character)) - 1
+    return unicode_data.SCRIPT_NAMES[unicode_data.SCRIPTS[run]]
+
+
 def _look_alike(character: str) -> str:
-    if character.isascii():
-        return character
-    if character in _SHAPELESS or character == JOINER:
-        return ""
-    matches = confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"])
-    for match in matches or ():
-        for homoglyph in match["homoglyphs"]:
-            if homoglyph["c"].isascii() and homoglyph["c"].isalnum():
-                return str(homoglyph["c"]).casefold()
-    return character
+    return _LOOK_ALIKES.get(character, character)
+
+
+_LOOK_ALIKES = {letter: shape for shape, letters in unicode_data.LOOK_ALIKES.items() for letter in letters}
+_LOOK_ALIKES |= dict.fromkeys((*_SHAPELESS, JOINER), "")
 
 
 UserName = Annotated[str, AfterValidator(check_user_name)]

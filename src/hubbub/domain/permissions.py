@@ -113,6 +113,7 @@ ON_SITE: Mapping[str, Check] = {
     "create room": lambda now: rules.may_create_room(now.actor),
     "find people": lambda now: rules.may_find_people(now.actor),
     "invite to site": lambda now: rules.may_invite(now.actor),
+    "manage site webhooks": lambda now: rules.may_manage_site_webhooks(now.actor),
     "change settings": lambda now: rules.may_change_settings(now.actor),
 }
 """Actions outside of rooms."""
@@ -138,6 +139,8 @@ IN_ROOM: Mapping[str, Check] = {
     "leave others": lambda now: _leave(now, others=True),
     "moderate": lambda now: rules.may_moderate(now.actor, now.room),
     "invite": lambda now: rules.may_invite_into(now.actor, now.room),
+    "manage webhooks": lambda now: rules.may_manage_webhooks(now.actor, now.room),
+    "create webhook": lambda now: rules.may_manage_webhooks(now.actor, now.room, changing=True),
     "add": _add,
     "unban": lambda now: rules.may_unban(now.actor, now.room),
     "remove self": _remove(ME, RoomRole.MEMBER),

@@ -290,6 +290,24 @@ def may_manage_followers(actor: Actor) -> None:
         raise Forbidden(STAFF_ONLY)
 
 
+def may_manage_site_webhooks(actor: Actor) -> None:
+    """The site's staff manages the webhooks that get the events of all public rooms."""
+    if not is_staff(actor):
+        raise Forbidden("Only the site's owner and admins can manage webhooks of the site.")
+
+
+def may_manage_webhooks(actor: Actor, room: Room, *, changing: bool = False) -> None:
+    """The room's owner and the site's staff manage the webhooks of a room.
+
+    Direct rooms have none. With `changing`, the room must not be archived.
+    """
+    if rank(actor, room) < RANK[RoomRole.OWNER]:
+        raise Forbidden("Only the room's owner and admins can manage the webhooks of this room.")
+    _is_not_direct(room)
+    if changing:
+        may_change(room)
+
+
 def may_change_settings(actor: Actor) -> None:
     """The site's owners and admins see and change its settings."""
     if not is_staff(actor):

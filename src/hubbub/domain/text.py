@@ -54,6 +54,17 @@ MAX_SEARCH = 500
 """Characters of a search."""
 MAX_FOUND = 50
 """Messages on a page of search results."""
+MAX_WEBHOOK_NAME = 64
+MAX_WEBHOOK_URL = 2_048
+"""Characters of the URL of a webhook."""
+MAX_ATTEMPTS_KEPT = 50
+"""Attempts of one webhook that are stored, the last ones."""
+MAX_ROOM_WEBHOOKS = 10
+"""Webhooks of one room."""
+MAX_SITE_WEBHOOKS = 20
+"""Webhooks of the whole site. Each has a position in every room."""
+MAX_WEBHOOKS = 1_000
+"""Webhooks of all rooms and of the site. The server looks at each of them every 15 seconds."""
 MAX_SETTING = 256
 """Characters of a setting's value, before it is compared with what the setting allows."""
 MAX_DEPTH = 32

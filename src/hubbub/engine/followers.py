@@ -19,7 +19,8 @@ import random
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
@@ -70,7 +71,7 @@ PAGE = 1_000
 CHUNK = 200
 """Topics whose entries are in memory at a time."""
 MAX_CHARACTERS = 256 * 1024
-"""Characters of entries that a follower has in memory, but at least one entry."""
+"""Characters of entries that a follower has in memory, unless it wants fewer. At least one entry."""
 MAX_MOVES = 200
 """Positions that one command stores."""
 MAX_ATTEMPTS = 8
@@ -83,6 +84,10 @@ STORE_BACKOFF = 1.0
 """Seconds to wait after the database did not answer. This does not count as a failure."""
 WORKING = 32
 """Followers of one kind that have entries in memory at a time."""
+QUICK_CHECK = 1.0
+"""Seconds after which a follower that has become slow gives up its slot, and then at once when it can stop."""
+SLOW_WORKING = 16
+"""Slow followers of one kind that have entries in memory at a time. They do not hold up the others."""
 
 Start = Literal["head", "beginning"] | Mapping[str, int]
 logger = structlog.get_logger(__name__)
@@ -103,6 +108,10 @@ class Follower(ABC):
     """How many topics are handled at a time."""
     max_entries: int = 100
     """How many entries `handle` gets at a time, at most."""
+    max_characters: int = MAX_CHARACTERS
+    """Characters of the entries that are in memory at a time, but at least one entry."""
+    slow: bool = False
+    """Whether the follower takes long at present. It may change at any time."""
     pause: float = 0.0
     """Seconds for which the follower collects new entries after it has handled some."""
 
@@ -142,29 +151,59 @@ class Poison(Exception):
 
 
 class RetryLater(Exception):
-    """The follower cannot work now, however good its entries are. No entry becomes a dead letter.
+    """The follower cannot work now, however good its entries are. Without `most`, no entry becomes a dead letter.
 
     The whole follower waits for `seconds`, or, with `only_topic`, this topic alone. Without
-    `seconds` the engine waits longer after every failure, up to MAX_BACKOFF. `done` is the seq up
-    to which the entries were handled before the failure. `reason` is shown to staff.
+    `seconds` the engine waits longer after every failure, up to MAX_BACKOFF, and `at_least` as many
+    seconds in any case. `done` is the seq up to which the entries were handled before the failure.
+    `reason` is shown to staff.
+
+    With `most`, the entry `failed` becomes a dead letter after so many attempts in a row, and the
+    next one is tried as late as this one would have been. `refused` tells that the receiver works
+    and did not take the entry: a dead letter that is handled again then stays one.
     """
 
     def __init__(
-        self, seconds: float | None = None, reason: str = "", *, done: int | None = None, only_topic: bool = False
+        self,
+        seconds: float | None = None,
+        reason: str = "",
+        *,
+        at_least: float | None = None,
+        done: int | None = None,
+        only_topic: bool = False,
+        failed: int | None = None,
+        most: int | None = None,
+        refused: bool = False,
     ) -> None:
         super().__init__(seconds, reason)
         self.seconds = seconds
         self.reason = reason
+        self.at_least = at_least
         self.done = done
         self.only_topic = only_topic
+        self.failed = failed
+        self.most = most
+        self.refused = refused
+
+    def wait(self, attempts: int) -> float:
+        """Return the seconds to wait after so many failures in a row."""
+        seconds = backoff(attempts) if self.seconds is None else self.seconds
+        return seconds if self.at_least is None else max(seconds, self.at_least)
+
+    def gives_up(self, attempts: int) -> bool:
+        return self.failed is not None and self.most is not None and attempts >= self.most
 
 
 class Kind:
     """The followers of one kind in this process: what they share, and what they did."""
 
     def __init__(self) -> None:
-        self.slots = asyncio.Semaphore(WORKING)
+        self._quick = asyncio.Semaphore(WORKING)
+        self._slow = asyncio.Semaphore(SLOW_WORKING)
         self.handled = self.failed = self.dead_letters = 0
+
+    def slots(self, *, slow: bool) -> asyncio.Semaphore:
+        return self._slow if slow else self._quick
 
 
 class Followers:
@@ -400,6 +439,7 @@ class _Runner:
         self._noted = False
         """Whether the next attempt is stored. If it is stored no longer, an operator has resumed the follower."""
         self._parallel = asyncio.Semaphore(follower.parallel)
+        self._leaves_when_slow = False
         self._task: asyncio.Task[None] | None = None
         self.lag = NO_LAG
 
@@ -528,7 +568,8 @@ class _Runner:
             elif first:
                 self.lag = NO_LAG
             self._after = found[-1].topic if len(found) == PAGE else ""
-            self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval
+            spread = random.uniform(0.9, 1.1)  # noqa: S311  so that many followers do not compare at once
+            self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval * spread
         await self._work(found)
         if found and not self._hints:
             self._rest_until = self._clock.monotonic() + self.follower.pause
@@ -545,9 +586,10 @@ class _Runner:
         after = ("", 0)
         while found := await self._read(self._dead_letters, after):
             for topic, seq in found:
-                self._check()
-                if not await self._retry(topic, seq):
-                    return
+                async with self._slot(slow=True):
+                    self._check()
+                    if not await self._retry(topic, seq):
+                        return
                 after = (topic, seq)
         self._lease = self._lease and self._lease._replace(retries=False)
 
@@ -573,8 +615,11 @@ class _Runner:
         except NOT_FAILURES:
             raise
         except RetryLater as later:
-            await self._wait_all(later)
-            return False
+            if not later.refused:
+                await self._wait_all(later)
+                return False
+            await self._submit(settled.model_copy(update={"reason": shortened(later.reason)}))
+            return True
         except Exception as error:
             reason = error.reason if isinstance(error, Poison) else type(error).__name__
             await self._submit(settled.model_copy(update={"reason": shortened(reason)}))
@@ -586,13 +631,15 @@ class _Runner:
         queue = deque(_Work(each.topic, each.seq, each.attempts) for each in found)
         while queue:
             self._check()
-            most = 1 if self._attempts else CHUNK  # after a failure, one topic shows whether it works again
+            slow = self.follower.slow
+            # After a failure, one topic shows whether it works again.
+            most = 1 if self._attempts else self.follower.parallel if slow else CHUNK
             chunk = [queue.popleft() for _ in range(min(most, len(queue)))]
-            async with self._kind.slots:
+            async with self._slot(slow=slow):
                 wanted = [(work.topic, work.seq) for work in chunk]
                 loaded = {
                     page.topic: page
-                    for page in await self._read(pages, wanted, self.follower.max_entries, MAX_CHARACTERS)
+                    for page in await self._read(pages, wanted, self.follower.max_entries, self.follower.max_characters)
                 }
                 for work in chunk:
                     page = loaded.get(work.topic)
@@ -608,9 +655,42 @@ class _Runner:
                 if result is not None:
                     queue.append(result)
 
+    @asynccontextmanager
+    async def _slot(self, *, slow: bool) -> AsyncIterator[None]:
+        """Wait for a slot.
+
+        A follower that becomes slow in a quick slot stops as soon as it can. Others get the slot
+        before that, since its receiver may not answer for long.
+        """
+        slots = self._kind.slots(slow=slow)
+        loop = asyncio.get_running_loop()
+        await slots.acquire()
+        held, timer = True, None
+
+        def check() -> None:
+            nonlocal held, timer
+            if self.follower.slow:
+                held = False
+                slots.release()
+            else:
+                timer = loop.call_later(QUICK_CHECK, check)
+
+        if not slow:
+            timer = loop.call_later(QUICK_CHECK, check)
+        self._leaves_when_slow = not slow
+        try:
+            yield
+        finally:
+            self._leaves_when_slow = False
+            if timer is not None:
+                timer.cancel()
+            if held:
+                slots.release()
+
     def _check(self) -> None:
         """Raise _Stop if this process must not go on now. What is left is found by a comparison later."""
-        if not self._may_work() or self._next_attempt_at > self._clock.now():
+        became_slow = self._leaves_when_slow and self.follower.slow
+        if became_slow or not self._may_work() or self._next_attempt_at > self._clock.now():
             raise _Stop
 
     async def _topic(self, work: _Work, page: Page) -> _Work | None:
@@ -719,33 +799,40 @@ class _Runner:
         if later.done is not None and later.done > after:
             await self._store(None, topic, after, later.done)
             after, work = later.done, _Work(topic, later.done, 0)
-        if later.only_topic:
-            attempts = work.attempts + 1
-            seconds = backoff(attempts) if later.seconds is None else later.seconds
-            await self._note_topic(topic, after, attempts, seconds, later.reason)
+        if not later.only_topic:
+            await self._wait_all(later, topic, after)
             return None
-        await self._wait_all(later)
+        attempts = work.attempts + 1
+        if later.failed is not None and later.gives_up(attempts):
+            await self._bury(topic, after, later.failed, attempts, later.reason)
+            return later.failed
+        await self._note_topic(topic, after, attempts, later.wait(attempts), later.reason)
+        self._failing.add(topic)
+        if len(self._failing) >= MANY_TOPICS:
+            await self._wait_all(RetryLater(None, later.reason))
         return None
 
-    async def _wait_all(self, later: RetryLater) -> None:
-        """Let the whole follower wait."""
+    async def _wait_all(self, later: RetryLater, topic: str = "", after: int = 0) -> None:
+        """Let the whole follower wait. Give up the entry that failed, if it did so too often."""
         now = self._clock.now()
-        if self._next_attempt_at <= now:  # the first topic of this round that failed
-            self._kind.failed += 1
-            self._attempts += 1
-            seconds = backoff(self._attempts) if later.seconds is None else later.seconds
-            self._next_attempt_at = now + round(seconds * 1_000)
-            await self._submit(
-                NoteFollowerFailure(
-                    follower=self.follower.name,
-                    fence=self._fence(),
-                    topic=None,
-                    attempts=self._attempts,
-                    next_attempt_at=self._next_attempt_at,
-                    reason=shortened(later.reason),
-                )
+        if self._next_attempt_at > now:  # another topic of this round has failed before
+            return
+        self._kind.failed += 1
+        self._attempts += 1
+        self._next_attempt_at = now + round(later.wait(self._attempts) * 1_000)
+        if topic and later.failed is not None and later.gives_up(self._attempts):
+            await self._bury(topic, after, later.failed, self._attempts, later.reason)
+        await self._submit(
+            NoteFollowerFailure(
+                follower=self.follower.name,
+                fence=self._fence(),
+                topic=None,
+                attempts=self._attempts,
+                next_attempt_at=self._next_attempt_at,
+                reason=shortened(later.reason),
             )
-            self._noted = True
+        )
+        self._noted = True
 
     async def _note_topic(self, topic: str, after: int, attempts: int, seconds: float, reason: str) -> None:
         self._kind.failed += 1

@@ -76,7 +76,7 @@ class Attached:
 
     live: LiveConnection
     snapshot: Snapshot
-    gap: list[str]
+    gap: list[bytes]
 
 
 class TooManyConnections(RateLimited):
@@ -164,7 +164,7 @@ class ConnectionHub:
             followed = self._subscribe(live, snapshot)
             if only_topic is not None and only_topic not in followed:
                 raise NotFound()
-            gap: list[str] = []
+            gap: list[bytes] = []
             # What is published after this moment comes by subscription, as long as the user is a
             # member.
             published = {topic: order.last(topic) or 0 for topic in followed}
@@ -181,7 +181,7 @@ class ConnectionHub:
         self.presences.connected(identity.id, connection, snapshot.status, own)
         return Attached(live, snapshot, gap)
 
-    async def follow(self, live: LiveConnection, topic: str, after: int) -> list[str]:
+    async def follow(self, live: LiveConnection, topic: str, after: int) -> list[bytes]:
         """Subscribe an attached connection to its topic again; return the entries since `after`.
 
         The connection must be corked. Raises Unauthenticated if it has ended.

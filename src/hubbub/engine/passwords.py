@@ -1,12 +1,15 @@
 """Password hashing (argon2id, RFC 9106) in a small pool of threads.
 
 Hashing never runs on the event loop. A hash takes tens of milliseconds and 19 MiB. Two are computed
-at a time and fifty may wait; further callers get Busy.
+at a time and fifty may wait; further callers get Busy. A thread without further work gives the
+memory back.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
@@ -15,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from hubbub.domain.errors import Busy
 from hubbub.domain.passwords import MAX_BYTES
+from hubbub.engine import heap
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,8 +33,11 @@ class Passwords:
         # OWASP Password Storage Cheat Sheet: m=19456 KiB, t=2, p=1.
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._placeholder = self._hasher.hash("no account has this password")
+        self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hubbub-password")
         self._slots = BoundedSemaphore(workers + queue)
+        self._waiting: deque[None] = deque()
+        """One item for each hash that has not begun."""
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password. Raises Busy."""
@@ -62,7 +69,23 @@ class Passwords:
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if not self._slots.acquire(blocking=False):
             raise Busy(retry_after=1.0)
-        future = self._pool.submit(work, *args, **kwargs)
+        self._waiting.append(None)
+        future = self._pool.submit(self._work, partial(work, *args, **kwargs))
         # A caller who gives up does not free the slot: the thread goes on hashing.
-        future.add_done_callback(lambda _: self._slots.release())
+        future.add_done_callback(self._ended)
         return await asyncio.wrap_future(future)
+
+    def _work(self, work: Callable[[], T]) -> T:
+        """Run on a thread of the pool."""
+        self._waiting.pop()
+        try:
+            return work()
+        finally:
+            # To get the memory again takes half as long as a hash: not if each thread gets another.
+            if len(self._waiting) < self._workers:
+                heap.trim_thread()
+
+    def _ended(self, future: Future[T]) -> None:
+        if future.cancelled():
+            self._waiting.pop()
+        self._slots.release()

@@ -27,9 +27,11 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.webhooks import Webhooks
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.metrics import Metrics
+from hubbub.outbound import OutboundClient
 from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
 from hubbub.storage.database import Database
@@ -129,6 +131,8 @@ class Services:
     ephemeral: Ephemeral
     followers: Followers
     search: SearchIndex
+    outbound: OutboundClient
+    webhooks: Webhooks
     tokens: Tokens
     passwords: Passwords
     limits: Limits

@@ -30,7 +30,15 @@ from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import Actor, Gone, Nothing
 from hubbub.domain.model.followers import Advanced, DeadLetter, Follower, Lease, Leases, Progress
 from hubbub.domain.text import timestamp
-from hubbub.features.shared.followers import REFUSALS, Fenced, advance_all, register
+from hubbub.features.shared.followers import (
+    REFUSALS,
+    Fenced,
+    advance_all,
+    dead_letters_of,
+    register,
+    replay,
+    run_again,
+)
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.storage import followers, log
@@ -193,26 +201,15 @@ def pause(request: Request[PauseFollower], tx: Transaction) -> Nothing:
 @handles(ResumeFollower)
 def resume(request: Request[ResumeFollower], tx: Transaction) -> Nothing:
     """Resume a follower; forget that it has to wait."""
-    found = _started(tx, request.command.follower)
-    followers.retry_topics(tx, found.name)
-    return _change(tx, found, state="running", attempts=0, next_attempt_at=None, failing_since=None)
+    run_again(tx, _started(tx, request.command.follower))
+    return {}
 
 
 @handles(ReplayFollower)
-def replay(request: Request[ReplayFollower], tx: Transaction) -> Nothing:
-    """Set the position in one topic; let the engine set back those in all topics, in steps."""
+def replay_follower(request: Request[ReplayFollower], tx: Transaction) -> Nothing:
     command = request.command
     found = _existing(tx, command.follower)
-    if command.topic is None:
-        return _change(tx, found, replay_seq=command.seq, replay_after="")
-    head, _ = log.position(tx.connection, command.topic) or (0, 0)
-    if not followers.in_scope(found.scope, command.topic) or command.seq > head:
-        raise NotFound()
-    key = (found.name, command.topic)
-    moved = [(*key, command.seq)]
-    present = key in followers.positions_at(tx.connection, [key])
-    followers.put(tx, *(([], moved) if present else (moved, [])))
-    tx.append(FollowerChanged(follower=found.name))
+    replay(tx, found, command.topic, command.seq)
     return {}
 
 
@@ -345,18 +342,7 @@ def dead_letters(connection: Connection, actor: Actor, name: str, after: str, li
     rules.may_manage_followers(actor)
     if followers.find(connection, name) is None:
         raise NotFound()
-    topic, _, seq = after.partition(",")
-    return [
-        DeadLetter(
-            topic=each.topic,
-            seq=each.seq,
-            at=timestamp(each.at),
-            attempts=each.attempts,
-            reason=each.reason,
-            retry=bool(each.retry),
-        )
-        for each in followers.dead_letters_of(connection, name, (topic, int(seq or 0)), limit)
-    ]
+    return dead_letters_of(connection, name, after, limit)
 
 
 def _time(milliseconds: int | None) -> str | None:

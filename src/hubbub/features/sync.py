@@ -18,8 +18,8 @@ from hubbub.storage.log import LogPage
 MISSING = 200
 """The most missing events per topic that follow `welcome`. A `more` frame says that there are more."""
 
-MISSING_CHARACTERS = 4 * 2**20
-"""Characters of missing events in all topics, after which topics only get a `more` frame."""
+MISSING_BYTES = 4 * 2**20
+"""Bytes of missing events in all topics, after which topics only get a `more` frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def snapshot(
             continue
         if right_epoch and after == heads[topic]:
             continue
-        # Above MISSING_CHARACTERS in all, the remaining topics get `more` without events.
-        limit = MISSING if size < MISSING_CHARACTERS else 0
+        # Above MISSING_BYTES in all, the remaining topics get `more` without events.
+        limit = MISSING if size < MISSING_BYTES else 0
         page = log.since(connection, topic, after, limit, floor=floors.get(topic, 0)) if right_epoch else None
         size += sum(map(len, page.texts)) if page is not None else 0
         if page is None or not page.complete or page.texts:
@@ -135,7 +135,7 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     raise NotFound()
 
 
-def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[str]:
+def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[bytes]:
     """Return the encoded events after `after`, up to `top`.
 
     They are the events between a snapshot and the moment of the subscription. There are none if the
@@ -145,7 +145,7 @@ def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> 
         floor = follow_floor(connection, user, True, topic)
     except NotFound:
         return []
-    found: list[str] = []
+    found: list[bytes] = []
     while after < top and (page := log.since(connection, topic, after, min(1_000, top - after), floor=floor)):
         found += page.texts
         after = page.last

@@ -64,7 +64,7 @@ def begin(epoch: str) -> bytes:
     return b"id: %b:" % epoch.encode()
 
 
-def blocks(epoch: str, texts: Sequence[str]) -> bytes:
+def blocks(epoch: str, texts: Sequence[bytes]) -> bytes:
     """Return stored entries as events."""
     first = begin(epoch)
-    return b"".join(first + found for text in texts if (found := tail(text.encode())) is not None)
+    return b"".join(first + found for text in texts if (found := tail(text)) is not None)

@@ -87,7 +87,7 @@ def render(event: object) -> str | None:
     return None
 
 
-def render_stored(text: str) -> str | None:
+def render_stored(text: bytes) -> str | None:
     """Return the line for an entry as it is stored in the log; None if it is not shown."""
     event = orjson.loads(text)
     shown = event["type"] == MessageSent.type and event.get("body") is not None

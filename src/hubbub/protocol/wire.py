@@ -127,8 +127,3 @@ def ok(id_: int, answer: object) -> bytes:
 def error(id_: int | None, refusal: HubbubError) -> bytes:
     """Encode the rejection of a command, or of a frame without an id."""
     return orjson.dumps({"re": id_, "error": refusal.body()})
-
-
-def events(texts: list[str]) -> list[bytes]:
-    """Return stored events as WebSocket messages, one event each."""
-    return [text.encode() for text in texts]

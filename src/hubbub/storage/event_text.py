@@ -4,9 +4,8 @@ The log leaves out what the columns of its row have (the envelope), and the text
 is in the row of the message alone. A stored event is read with the present text of its message.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -38,33 +37,67 @@ def message_of(event: Event) -> int | None:
     return event.message if type(event) is MessageEdited else None
 
 
-TYPE = 10
-"""The index of the type in a row that `read` takes; null in the row of a message."""
+class Row(NamedTuple):
+    """The columns of an entry: of a message, or of a row of the log, which has no `n`.
 
-
-def read(topic: str, room: int, row: Sequence[Any]) -> str:
-    """Return the wire object of an entry: of a message, or of a row of the log with `text`.
-
-    The first columns are those of a message, whose body is null if it is deleted, with the mentions
-    of the message as it was sent. `edited` is the present text of the log's `message`.
+    The columns of both share places, since each one costs time for each row. `body` is the present
+    text of the message that the entry shows, null if it is deleted; `mentions` are those of the
+    message as it was sent.
     """
-    seq, at, author, name, n, key, body, reply_to, forwarded, mentions, type_, message, text, edited = row
-    if type_ is not None:
-        own = text[1:] if message is None else f'"body":{orjson.dumps(edited).decode()},{text[1:]}'
-        envelope = f'{{"topic":"{topic}","seq":{seq},"type":"{type_}","at":"{_timestamp(at)}"'
-        return f"{envelope},{own}" if len(own) > 1 else envelope + "}"
-    event: dict[str, object] = {
-        "topic": topic, "seq": seq, "type": MessageSent.type, "at": _timestamp(at),
-        "room": room, "by": author, "name": name, "n": n, "key": key, "body": body,
-    }  # fmt: skip
-    if reply_to is not None:
-        event["reply_to"] = reply_to
-    if forwarded is not None:
-        event["forwarded"] = orjson.Fragment(forwarded)
-    if mentions:
-        event["mentions"] = orjson.Fragment(mentions)
-    return orjson.dumps(event).decode()
+
+    seq: int
+    at: int
+    n: int | None
+    number: int | None
+    """The author; the message of a row of the log."""
+    word: str
+    """The key; the type of a row of the log."""
+    text: str
+    """The author's name; the text of a row of the log."""
+    body: str | None
+    reply_to: int | None
+    forwarded: str | None
+    mentions: str | None
 
 
-_timestamp = lru_cache(maxsize=1_024)(timestamp)
-"""The entries of a page have few different times: those of one commit have the same."""
+def type_of(row: Sequence[Any]) -> str:
+    """Return the type of the event of a `Row`."""
+    return str(row[4]) if row[2] is None else MessageSent.type
+
+
+def reader(topic: str, room: int) -> Callable[[Sequence[Any]], bytes]:
+    """Return a function that returns the wire object of each `Row` of a topic.
+
+    It keeps the parts that entries of a page have in common.
+    """
+    begin = f'{{"topic":"{topic}","seq":'.encode()
+    middle = f',"room":{room},"by":'.encode()
+    times: dict[int, bytes] = {}
+    authors: dict[int, bytes] = {}
+    dumps = orjson.dumps
+
+    def read(row: Sequence[Any]) -> bytes:
+        seq, at, n, number, word, text, body, reply_to, forwarded, mentions = row
+        time = times.get(at)
+        if time is None:
+            time = times[at] = f'","at":"{timestamp(at)}"'.encode()
+        if n is None:
+            own = text.encode()[1:]
+            if number is not None:
+                own = b'"body":%b,%b' % (dumps(body), own)
+            return b'%b%d,"type":"%b%b%b%b' % (begin, seq, word.encode(), time, b"," if len(own) > 1 else b"", own)
+        author = authors.get(number)
+        if author is None:
+            author = authors[number] = b'%b%d,"name":%b,"n":' % (middle, number, dumps(text))
+        more = b"}"
+        if mentions:
+            more = b',"mentions":%b}' % mentions.encode()
+        if forwarded is not None:
+            more = b',"forwarded":%b%b' % (forwarded.encode(), more)
+        if reply_to is not None:
+            more = b',"reply_to":%d%b' % (reply_to, more)
+        return b'%b%d,"type":"message.sent%b%b%d,"key":%b,"body":%b%b' % (
+            begin, seq, time, author, n, dumps(word), dumps(body), more,
+        )  # fmt: skip
+
+    return read

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Executable,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -174,7 +175,8 @@ def seed(tx: Transaction, name: str, scope: str, after: str, limit: int) -> str 
     wanted = select(topics.c.topic, topics.c.head).where(_covered(scope), topics.c.topic > after)
     found = tx.connection.execute(wanted.order_by(topics.c.topic).limit(limit)).all()
     present = positions_at(tx.connection, [(name, row.topic) for row in found])
-    put(tx, [(name, row.topic, row.head) for row in found if (name, row.topic) not in present], ())
+    fresh = [(name, row.topic, row.head) for row in found if (name, row.topic) not in present]
+    put(tx, fresh, (), started=True)
     return found[-1].topic if len(found) == limit else None
 
 
@@ -187,14 +189,22 @@ def positions_at(connection: Connection, wanted: Iterable[tuple[str, str]]) -> d
     return {(follower, topic): seq for follower, topic, seq in found}
 
 
-def put(tx: Transaction, fresh: Sequence[tuple[str, str, int]], moved: Sequence[tuple[str, str, int]]) -> None:
+def put(
+    tx: Transaction,
+    fresh: Sequence[tuple[str, str, int]],
+    moved: Sequence[tuple[str, str, int]],
+    *,
+    started: bool = False,
+) -> None:
     """Store positions, given as (follower, topic, seq): `fresh` ones without a row, `moved` ones with one.
 
-    At most two statements. Moved positions forget their failures.
+    At most two statements. Moved positions forget their failures. With `started`, the follower
+    starts at the fresh ones, and never goes back further.
     """
     if fresh:
         tx.writes += 1
-        ADD.run(tx.connection, rows=rows.encode(fresh)).close()
+        given = [(*each, each[2] if started else 0) for each in fresh]
+        ADD.run(tx.connection, rows=rows.encode(given)).close()
     if moved:
         tx.writes += 1
         MOVE.run(tx.connection, rows=rows.encode(moved)).close()
@@ -206,6 +216,20 @@ def note_failure(tx: Transaction, name: str, topic: str, attempts: int, next_att
     values = {"attempts": attempts, "next_attempt_at": next_attempt_at}
     if tx.execute(update(follower_positions).where(*here).values(**values)).rowcount == 0:
         tx.execute(insert(follower_positions).values(follower=name, topic=topic, seq=0, **values))
+
+
+def start_of(connection: Connection, name: str, topic: str) -> int:
+    """Return the position at which a follower started in a topic; 0 if it has followed it from the beginning."""
+    own = follower_positions
+    return connection.scalar(select(own.c.first).where(own.c.follower == name, own.c.topic == topic)) or 0
+
+
+def next_attempt(connection: Connection, name: str) -> int | None:
+    """Return when the first of the topics that wait for another attempt is tried again, in milliseconds."""
+    own = follower_positions
+    waits = and_(own.c.follower == name, own.c.next_attempt_at.is_not(None))
+    found: int | None = connection.scalar(select(func.min(own.c.next_attempt_at)).where(waits))
+    return found
 
 
 def behind(connection: Connection, name: str, scope: str, after: str, now: int, limit: int) -> list[Behind]:
@@ -225,7 +249,7 @@ def behind_among(connection: Connection, name: str, wanted: Iterable[str], now: 
 
 
 def set_back(tx: Transaction, name: str, seq: int, after: str, limit: int) -> str | None:
-    """Set positions back to `seq`: those of at most `limit` topics after `after`.
+    """Set positions back to `seq`, but not behind the start: those of at most `limit` topics after `after`.
 
     Returns the last of these topics; None if there are no more.
     """
@@ -233,8 +257,9 @@ def set_back(tx: Transaction, name: str, seq: int, after: str, limit: int) -> st
     later = (own.c.follower == name, own.c.topic > after)
     found = tx.connection.scalars(select(own.c.topic).where(*later).order_by(own.c.topic).limit(limit)).all()
     if found:
-        values = {"seq": seq, "attempts": 0, "next_attempt_at": None}
-        tx.execute(update(own).where(*later, own.c.topic <= found[-1], own.c.seq > seq).values(**values))
+        target = case((own.c.first > seq, own.c.first), else_=seq)
+        values = {"seq": target, "attempts": 0, "next_attempt_at": None}
+        tx.execute(update(own).where(*later, own.c.topic <= found[-1], own.c.seq > target).values(**values))
     return found[-1] if len(found) == limit else None
 
 
@@ -295,6 +320,11 @@ def count_dead_letters(connection: Connection, name: str) -> int:
     return connection.execute(query).scalar_one()
 
 
+def retry_dead_letters(tx: Transaction, name: str) -> None:
+    """Let all dead letters of a follower be handled again."""
+    tx.execute(update(dead_letters).where(dead_letters.c.follower == name).values(retry=True))
+
+
 def change_dead_letter(tx: Transaction, name: str, topic: str, seq: int, **values: Any) -> bool:
     """Return whether there is one."""
     return tx.execute(update(dead_letters).where(*_dead(name, topic, seq)).values(**values)).rowcount > 0
@@ -346,9 +376,9 @@ def _positions_at(dialect: Dialect) -> Executable:
 
 
 def _add(dialect: Dialect) -> Executable:
-    given = Rows(dialect, {"follower": TEXT, "topic": TEXT, "seq": BIG})
+    given = Rows(dialect, {"follower": TEXT, "topic": TEXT, "seq": BIG, "first": BIG})
     rows_ = select(*given.columns(), literal(0).label("attempts")).select_from(given.source)
-    return insert(follower_positions).from_select(["follower", "topic", "seq", "attempts"], rows_)
+    return insert(follower_positions).from_select(["follower", "topic", "seq", "first", "attempts"], rows_)
 
 
 def _move(dialect: Dialect) -> Executable:

@@ -135,7 +135,7 @@ def wire_of(connection: Connection, user: int, found: Sequence[FoundRow]) -> lis
     """Return the messages of rows of several rooms, with reactions and authors' current names."""
     reacted = reactions.of_many(connection, [(row.room, row.seq) for row in found], user) if found else {}
     first = _origins(connection, {row.id: row.forwarded for row in found})
-    return [_wire(row.room, row, reacted.get((row.room, row.seq), []), first.get(row.id)) for row in found]
+    return [_wire(row.room, row[2:], reacted.get((row.room, row.seq), []), first.get(row.id)) for row in found]
 
 
 def _origins(connection: Connection, forwarded: Mapping[int, str | None]) -> dict[int, dict[str, Any]]:
@@ -148,21 +148,23 @@ def _origins(connection: Connection, forwarded: Mapping[int, str | None]) -> dic
 
 
 def _wire(
-    room: int, row: HistoryRow | FoundRow, reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None
+    room: int, row: Sequence[Any], reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None
 ) -> WireMessage:
+    """Return the message of a HistoryRow."""
+    seq, n, at, author, name, key, body, reply_to, _, mentions, edited_at, deleted_at, pinned_seq = row
     message: WireMessage = {
-        "room": room, "seq": row.seq, "n": row.n, "at": timestamp(row.at), "by": row.author, "name": row.name,
-        "key": row.key, "body": row.body, "deleted": row.deleted_at is not None,
+        "room": room, "seq": seq, "n": n, "at": timestamp(at), "by": author, "name": name,
+        "key": key, "body": body, "deleted": deleted_at is not None,
     }  # fmt: skip
-    if row.edited_at is not None:
-        message["edited_at"] = timestamp(row.edited_at)
-    if row.reply_to is not None:
-        message["reply_to"] = row.reply_to
+    if edited_at is not None:
+        message["edited_at"] = timestamp(edited_at)
+    if reply_to is not None:
+        message["reply_to"] = reply_to
     if forwarded is not None:
         message["forwarded"] = forwarded
-    if row.mentions is not None:
-        message["mentions"] = {**NOT_MENTIONED, **orjson.loads(row.mentions)}
-    message["pinned"] = row.pinned_seq is not None
+    if mentions is not None:
+        message["mentions"] = {**NOT_MENTIONED, **orjson.loads(mentions)}
+    message["pinned"] = pinned_seq is not None
     message["reactions"] = reacted
     return message
 

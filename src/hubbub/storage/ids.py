@@ -11,7 +11,7 @@ the transaction.
 
 from sqlalchemy import BigInteger, Connection, Text, cast, func, select
 
-from hubbub.storage.schema import meta, rooms, users
+from hubbub.storage.schema import meta, rooms, users, webhooks
 
 NODE_BITS = 10
 EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 for a century
@@ -20,7 +20,7 @@ EPOCH = 1_735_689_600_000  # 2025-01-01 in milliseconds: leaves room below 2^53 
 class Ids:
     """Makes ids. Must be used on the writer's thread only.
 
-    Transactions have ids from microseconds. Users and rooms have public ids from milliseconds, below
+    Transactions have ids from microseconds. Users, rooms and webhooks have public ids from milliseconds, below
     2^53.
     """
 
@@ -36,7 +36,7 @@ class Ids:
 
         Takes a node number, so it writes.
         """
-        public = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (rooms, users)]
+        public = [connection.scalar(select(func.max(table.c.id))) or 0 for table in (rooms, users, webhooks)]
         return cls(_node(connection), max(public))
 
     def tick(self, now: int) -> None:

@@ -5,12 +5,12 @@ They are read with the present texts of their messages.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    CompoundSelect,
     Connection,
     Dialect,
     Executable,
@@ -28,14 +28,14 @@ from sqlalchemy import (
 )
 
 from hubbub.domain.entries import parse_event
-from hubbub.domain.events import Entry, MessageSent
+from hubbub.domain.events import Entry
 from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, messages, meta, topics, users
 from hubbub.storage.transaction import Transaction
 
-MAX_PAGE_CHARACTERS = 256 * 1024
+MAX_PAGE_BYTES = 256 * 1024
 """A page ends before it exceeds this, so that an answer always fits into a connection's outbox."""
 
 
@@ -48,7 +48,7 @@ class LogPage:
 
     head: int
     floor: int
-    texts: list[str]
+    texts: list[bytes]
     last: int
 
     @property
@@ -87,19 +87,58 @@ def since(connection: Connection, topic: str, after: int, limit: int, *, floor: 
     head, topic_floor = found
     if after > head or after < max(topic_floor, floor):
         return None
-    texts: list[str] = []
+    texts: list[bytes] = []
     size = 0
     room = _room(topic)
-    cursor = SINCE.run(connection, topic=topic, room=room, after=after, limit=limit, floor=floor)
-    for row in cursor:
-        text = event_text.read(topic, room, row)
-        size += len(text)
-        if texts and size > MAX_PAGE_CHARACTERS:
-            break
-        texts.append(text)
-        after = row[0]
-    cursor.close()
+    read = event_text.reader(topic, room)
+    with closing(_rows(connection, topic, room, after, min(after + limit, head), floor)) as rows_:
+        for row in rows_:
+            text = read(row)
+            size += len(text)
+            if texts and size > MAX_PAGE_BYTES:
+                break
+            texts.append(text)
+            after = row[0]
     return LogPage(head, max(topic_floor, floor), texts, after)
+
+
+def _rows(
+    connection: Connection, topic: str, room: int, after: int, last: int, floor: int
+) -> Generator[Sequence[Any], None, None]:
+    """Yield an `event_text.Row` for each entry after `after` up to `last`, in order.
+
+    One statement if the entries are messages alone, else two: seqs have no gaps, so that a missing
+    one is in the log.
+    """
+    sent: Any = IN_MESSAGES.run(connection, room=room, after=after, last=last) if room else ()
+    logged: Any = None
+    pending: Sequence[Any] | None = None
+
+    def open_log() -> tuple[Any, Sequence[Any] | None]:
+        cursor = IN_LOG.run(connection, topic=topic, room=room, after=after, last=last, floor=floor)
+        return cursor, cursor.fetchone()
+
+    expected = after + 1
+    try:
+        for row in sent:
+            seq = row[0]
+            if seq != expected:
+                if logged is None:
+                    logged, pending = open_log()
+                while pending is not None and pending[0] < seq:
+                    yield pending
+                    pending = logged.fetchone()
+            expected = seq + 1
+            yield row
+        if logged is None and expected <= last:
+            logged, pending = open_log()
+        if pending is not None:
+            yield pending
+            yield from logged
+    finally:
+        for cursor in (sent, logged):
+            if cursor:
+                cursor.close()
 
 
 class Newest(NamedTuple):
@@ -140,12 +179,9 @@ def entries(connection: Connection, topic: str, after: int, limit: int = 1_000, 
     Without a floor they have all texts: they are for readers who may read the whole room.
     """
     room = _room(topic)
-    found = []
-    for row in SINCE.rows(connection, topic=topic, room=room, after=after, limit=limit, floor=floor):
-        text = event_text.read(topic, room, row)
-        event = parse_event(topic, row[event_text.TYPE] or MessageSent.type, text)
-        found.append(Entry(topic, row[0], event, text.encode()))
-    return found
+    read = event_text.reader(topic, room)
+    with closing(_rows(connection, topic, room, after, after + limit, floor)) as rows_:
+        return [_entry(topic, row, read(row)) for row in rows_]
 
 
 def entries_of(
@@ -161,14 +197,14 @@ def entries_of(
         [(index, topic, _room(topic), after, after + limit) for index, (topic, after) in enumerate(wanted)]
     )
     found: list[list[Entry]] = []
+    readers = {topic: event_text.reader(topic, _room(topic)) for topic, _ in wanted}
     size = count = 0
     cursor = ENTRIES_OF.run(connection, rows=given, most=most)
     for index, *row in cursor:
         topic = wanted[index][0]
-        text = event_text.read(topic, _room(topic), row)
-        event = parse_event(topic, row[event_text.TYPE] or MessageSent.type, text)
+        text = readers[topic](row)
         found.extend([] for _ in range(index + 1 - len(found)))
-        found[index].append(Entry(topic, row[0], event, text.encode()))
+        found[index].append(_entry(topic, row, text))
         size, count = size + len(text), count + 1
         if size >= characters or count == most:
             cursor.close()
@@ -252,6 +288,10 @@ def _room(topic: str) -> int:
     return int(topic.removeprefix("room:")) if topic.startswith("room:") else 0
 
 
+def _entry(topic: str, row: Sequence[Any], text: bytes) -> Entry:
+    return Entry(topic, row[0], parse_event(topic, event_text.type_of(row), text), text)
+
+
 def _heads(dialect: Dialect) -> Executable:
     wanted = Rows(dialect, {"topic": TEXT})
     return select(topics.c.topic, topics.c.head).where(
@@ -261,29 +301,36 @@ def _heads(dialect: Dialect) -> Executable:
 
 EDITED = messages.alias("edited")
 SENT = (
-    messages.c.author, users.c.name, messages.c.n, messages.c.key, messages.c.body, messages.c.reply_to,
-    messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
+    messages.c.seq, messages.c.at, messages.c.n, messages.c.author, messages.c.key, users.c.name, messages.c.body,
+    messages.c.reply_to, messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
 )  # fmt: skip
-LOGGED = (log.c.type, log.c.message, log.c.text, EDITED.c.body)
-"""The columns of entries that messages are, and of those in the log."""
+NO_NUMBER, NO_TEXT = cast(null(), BIG), cast(null(), TEXT)
+LOGGED = (
+    log.c.seq, log.c.at, NO_NUMBER, log.c.message, log.c.type, log.c.text, EDITED.c.body,
+    NO_NUMBER, NO_TEXT, NO_TEXT,
+)  # fmt: skip
+"""The columns of `event_text.Row`, of entries that messages are, and of those in the log."""
 
 
-def _since() -> CompoundSelect[Any]:
-    """Select the rows that `event_text.read` takes."""
-    topic, room = bindparam("topic", type_=TEXT), bindparam("room", type_=BIG)
-    after, floor = bindparam("after", type_=BIG), bindparam("floor", type_=BIG)
-    of_edit = and_(EDITED.c.room == room, EDITED.c.seq == log.c.message, EDITED.c.seq > floor)
-    in_log: Select[Any] = (
-        select(log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
-        .join_from(log, EDITED, of_edit, isouter=True)
-        .where(log.c.topic == topic, log.c.seq > after)
+def _range(column: Any) -> Any:
+    return and_(column > bindparam("after", type_=BIG), column <= bindparam("last", type_=BIG))
+
+
+def _in_messages() -> Select[Any]:
+    own = messages.c.room == bindparam("room", type_=BIG)
+    joined = select(*SENT).join_from(messages, users, users.c.id == messages.c.author)
+    return joined.where(own, _range(messages.c.seq)).order_by(messages.c.seq)
+
+
+def _in_log() -> Select[Any]:
+    of_edit = and_(
+        EDITED.c.room == bindparam("room", type_=BIG),
+        EDITED.c.seq == log.c.message,
+        EDITED.c.seq > bindparam("floor", type_=BIG),
     )
-    in_messages: Select[Any] = (
-        select(messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
-        .join_from(messages, users, users.c.id == messages.c.author)
-        .where(messages.c.room == room, messages.c.seq > after)
-    )
-    return union_all(in_log, in_messages).order_by(literal_column("1")).limit(bindparam("limit", type_=BIG))
+    own = log.c.topic == bindparam("topic", type_=TEXT)
+    joined = select(*LOGGED).join_from(log, EDITED, of_edit, isouter=True)
+    return joined.where(own, _range(log.c.seq)).order_by(log.c.seq)
 
 
 def _entries_of(dialect: Dialect) -> Executable:
@@ -297,13 +344,13 @@ def _entries_of(dialect: Dialect) -> Executable:
 
     of_edit = and_(EDITED.c.room == wanted.c.room, EDITED.c.seq == log.c.message)
     in_log: Select[Any] = (
-        select(index, log.c.seq, log.c.at, *_nulls(SENT), *LOGGED)
+        select(index, *LOGGED)
         .join_from(wanted, topics, own)
         .join(log, and_(log.c.topic == wanted.c.topic, here(log)))
         .join(EDITED, of_edit, isouter=True)
     )
     in_messages: Select[Any] = (
-        select(index, messages.c.seq, messages.c.at, *SENT, *_nulls(LOGGED))
+        select(index, *SENT)
         .join_from(wanted, topics, own)
         .join(messages, and_(messages.c.room == wanted.c.room, here(messages)))
         .join(users, users.c.id == messages.c.author)
@@ -312,15 +359,11 @@ def _entries_of(dialect: Dialect) -> Executable:
     return both.order_by(literal_column("1"), literal_column("2")).limit(bindparam("most", type_=BIG))
 
 
-def _nulls(columns: Iterable[Any]) -> list[Any]:
-    """Return a NULL of the type of each column."""
-    return [cast(null(), column.type) for column in columns]
-
-
 EPOCH = Statement(lambda _: select(meta.c.value).where(meta.c.key == "epoch"))
 POSITION = Statement(
     lambda _: select(topics.c.head, topics.c.floor).where(topics.c.topic == bindparam("topic", type_=TEXT))
 )
 HEADS = Statement(_heads)
-SINCE = Statement(lambda _: _since())
+IN_MESSAGES = Statement(lambda _: _in_messages())
+IN_LOG = Statement(lambda _: _in_log())
 ENTRIES_OF = Statement(_entries_of)

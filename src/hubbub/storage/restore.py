@@ -23,8 +23,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, create_engine, delete, event, insert, text
 
 from hubbub.domain.errors import Unavailable
+from hubbub.domain.model.webhooks import WEBHOOK
 from hubbub.domain.text import timestamp
-from hubbub.storage import backup, epochs, migrate, signing_key
+from hubbub.storage import backup, epochs, migrate, signing_key, webhooks
 from hubbub.storage.atomic_files import make_folder, new_file, second_name, sync, sync_folder
 from hubbub.storage.backup import Progress
 from hubbub.storage.backup_format import BackupError, Reader
@@ -37,6 +38,8 @@ from hubbub.storage.schema import meta
 AT_ONCE = 2_000
 PATIENCE = 3.0
 """Seconds within which the connections of a server that was killed must end."""
+RESTORED = "A backup was restored. Resume the webhook if this server takes the place of the one before."
+"""Why webhooks are paused: a copy that is only looked at must not send events."""
 PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER, epochs.NUMBER)
 """Entries of `meta` that belong to the processes which ran on the old database."""
 
@@ -291,6 +294,7 @@ def _fill(connection: Connection, reader: Reader, key: bytes | None, epoch: str,
     migrate.run_steps(connection)
     connection.execute(delete(meta).where(meta.c.key.in_(("epoch", *PROCESS_ENTRIES))))
     connection.execute(insert(meta).values(key="epoch", value=epoch))
+    webhooks.pause_all(connection, WEBHOOK, RESTORED)
     signing_key.record(connection, key)
     if connection.dialect.name == "postgresql":
         quote = connection.dialect.identifier_preparer.quote

@@ -395,10 +395,12 @@ follower_positions = Table(
     Column("seq", Big, nullable=False),
     Column("attempts", Big, nullable=False),
     Column("next_attempt_at", Big),
+    Column("first", Big, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 """A topic without a row is at position 0: it is newer than the follower, or the follower started at
-the beginning. `attempts` counts the failures of the next entry."""
+the beginning. `attempts` counts the failures of the next entry. `first` is the position at which the
+follower started, if that was the head; it never goes back further."""
 
 dead_letters = Table(
     "dead_letters",
@@ -412,6 +414,46 @@ dead_letters = Table(
     Column("retry", Boolean, nullable=False),
 )
 """`retry` is true if the entry is to be handled again. `reason` never contains text of a message."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("room", Big, ForeignKey("rooms.id", ondelete="CASCADE")),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text),
+    Column("rotated_at", Big),
+    Column("created_by", Big, nullable=False),
+    Column("responsible", Big, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("paused_reason", Text),
+    CheckConstraint("(previous_secret IS NULL) = (rotated_at IS NULL)", name="webhooks_rotated"),
+    Index("webhooks_room", "room"),
+)
+"""`events` are the types, as a JSON list. `responsible` is the user whose right to manage the webhook
+it depends on: its creator, or who has resumed it. State and positions are those of the follower
+`webhook:ID`. Secrets are stored as they are, since the server signs with them."""
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column("webhook", Big, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("room", Big),
+    Column("seq", Big),
+    Column("status", Big),
+    Column("milliseconds", Big, nullable=False),
+    Column("error", Text),
+    CheckConstraint("(room IS NULL) = (seq IS NULL)", name="webhook_attempts_place"),
+    sqlite_with_rowid=False,
+)
+"""The last attempts of each webhook, without what was sent. `room` and `seq` are those of the event;
+a test event has none."""
 
 site_settings = Table(
     "site_settings",

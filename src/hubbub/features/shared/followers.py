@@ -1,11 +1,17 @@
-"""Positions of followers, for the handlers that store an effect together with its position."""
+"""Followers, for the handlers that store effects with positions, and for those that manage followers."""
 
 from collections.abc import Sequence
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from hubbub.domain.commands.followers import FollowerCommand, Move
-from hubbub.domain.errors import Conflict, HubbubError
-from hubbub.storage import followers
+from hubbub.domain.errors import Conflict, HubbubError, NotFound
+from hubbub.domain.events import FollowerChanged
+from hubbub.domain.model.followers import DeadLetter
+from hubbub.domain.text import timestamp
+from hubbub.storage import followers, log
+from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 
 SEEDED = 1_000
@@ -88,6 +94,48 @@ def register(tx: Transaction, name: str, scope: str, start: str | dict[str, int]
         followers.put(tx, [(name, topic, seq) for topic, seq in start.items()], ())
     followers.add(tx, name, scope, "running" if after is None else "starting")
     return after
+
+
+def replay(tx: Transaction, found: StoredFollower, topic: str | None, seq: int) -> None:
+    """Set the position in one topic; let the engine set back those in all topics, in steps.
+
+    A follower never goes back behind the position at which it started. Raises NotFound for a topic
+    outside of the scope, and for a position above the head.
+    """
+    if topic is None:
+        followers.change(tx, found.name, replay_seq=seq, replay_after="")
+    else:
+        head, _ = log.position(tx.connection, topic) or (0, 0)
+        if not followers.in_scope(found.scope, topic) or seq > head:
+            raise NotFound()
+        key = (found.name, topic)
+        moved = [(*key, max(seq, followers.start_of(tx.connection, *key)))]
+        present = key in followers.positions_at(tx.connection, [key])
+        followers.put(tx, *(([], moved) if present else (moved, [])))
+    tx.append(FollowerChanged(follower=found.name))
+
+
+def run_again(tx: Transaction, found: StoredFollower) -> None:
+    """Let a follower run, and forget that it has to wait."""
+    followers.change(tx, found.name, state="running", attempts=0, next_attempt_at=None, failing_since=None)
+    followers.retry_topics(tx, found.name)
+    tx.append(FollowerChanged(follower=found.name))
+
+
+def dead_letters_of(connection: Connection, name: str, after: str, limit: int) -> list[DeadLetter]:
+    """Return dead letters after a `topic,seq`, in that order."""
+    topic, _, seq = after.partition(",")
+    return [
+        DeadLetter(
+            topic=each.topic,
+            seq=each.seq,
+            at=timestamp(each.at),
+            attempts=each.attempts,
+            reason=each.reason,
+            retry=bool(each.retry),
+        )
+        for each in followers.dead_letters_of(connection, name, (topic, int(seq or 0)), limit)
+    ]
 
 
 def _check_fence(tx: Transaction, move: Move) -> None:

@@ -32,6 +32,7 @@ from hubbub.gateways.http import (
     topics,
     users,
     web,
+    webhooks,
 )
 from hubbub.gateways.http.middleware import EdgeMiddleware
 
@@ -44,7 +45,7 @@ Programs log in with the form at `POST /token` and send `Authorization: Bearer A
 ROUTERS = (
     site.router, accounts.router, sessions.router, users.router, rooms.router, members.router, messages.router,
     pins.router, reactions.router, presence.router, search.router, commands.router, topics.router,
-    invites.router, followers.router, site_settings.router, health.router, metrics.router,
+    invites.router, followers.router, webhooks.router, site_settings.router, health.router, metrics.router,
 )  # fmt: skip
 
 

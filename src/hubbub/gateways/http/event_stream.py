@@ -225,7 +225,7 @@ class EventStreamResponse(Response):
             if not missing.page.complete:
                 await self._catch_up(send, missing.page.last)
                 return
-        stream.uncork(STREAM.pack([Message(text.encode()) for text in attached.gap]))
+        stream.uncork(STREAM.pack([Message(text) for text in attached.gap]))
 
     async def _catch_up(self, send: Send, after: int) -> None:
         """Send the entries after `after` page by page, then subscribe again without a gap.
@@ -249,7 +249,7 @@ class EventStreamResponse(Response):
             after = page.last
             if page.complete:
                 gap = await services.hub.follow(live, self._topic, after)
-                stream.uncork(STREAM.pack([Message(text.encode()) for text in gap]))
+                stream.uncork(STREAM.pack([Message(text) for text in gap]))
                 return
 
 

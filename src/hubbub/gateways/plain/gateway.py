@@ -283,7 +283,7 @@ class PlainText:
             logger.warning("guest_not_closed", code=error.code)
 
 
-def _missed(entries: Sequence[str]) -> list[Message]:
+def _missed(entries: Sequence[bytes]) -> list[Message]:
     """Return the lines of stored entries."""
     lines = (plain_text.render_stored(entry) for entry in entries)
     return [Message(b"", event=Notice(line)) for line in lines if line is not None]

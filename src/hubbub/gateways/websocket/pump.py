@@ -191,7 +191,7 @@ class Pump:
             logger.exception("greeting_failed", exc_info=error)
             self._do(self._session.end(close_codes.INTERNAL, Internal()))
         else:
-            first = [self._welcome(attached), *_missing(attached.snapshot.missing), *wire.events(attached.gap)]
+            first = [self._welcome(attached), *_missing(attached.snapshot.missing), *attached.gap]
             self._live = attached.live
             if attached.live.user.is_stale(self._services.clock.now()):
                 self._services.touch(attached.live.user)
@@ -257,7 +257,7 @@ def _missing(topics: Sequence[MissingEvents]) -> list[bytes]:
             bounds = {} if missing.head is None else {"head": missing.head, "floor": missing.floor}
             frames.append(wire.dumps({"type": "reset", "topic": missing.topic, **bounds}))
             continue
-        frames += wire.events(missing.page.texts)
+        frames += missing.page.texts
         if not missing.page.complete:
             frames.append(wire.dumps({"type": "more", "topic": missing.topic, "head": missing.head}))
     return frames
