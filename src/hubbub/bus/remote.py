@@ -100,7 +100,8 @@ class RemoteBus(ABC):
         self._listener = None
         loop = asyncio.get_running_loop()
         until = loop.time() + FLUSH_TIMEOUT
-        while self.connected and self._has_unsent() and loop.time() < until:  # the last commits of this node
+        # The last commits of this node. There is no event for the end of two queues.
+        while self.connected and self._has_unsent() and loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         if self._sweep is not None:
             self._sweep.cancel()
