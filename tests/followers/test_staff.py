@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.clock import Clock
 from hubbub.domain.model import LOBBY, Role
 from hubbub.storage import migrate
 from hubbub.storage.database import Database
@@ -127,13 +128,14 @@ async def test_a_replay_above_the_head_or_outside_the_scope_is_not_found(world: 
 
 
 def store_follower(database: Path) -> None:
-    """Insert a follower with a dead letter, as a server has stored it."""
+    """Insert a follower with a dead letter, as a server has just stored it."""
     with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
         connection.execute(
             "INSERT INTO followers (name, scope, state, created_at, fence, lease_until, attempts, last_error)"
             " VALUES ('idle', 'room:', 'running', 0, 0, 0, 0, 'broken')"
         )
-        connection.execute("INSERT INTO dead_letters VALUES ('idle', 'room:1', 3, 0, 8, 'ValueError', 0)")
+        now = Clock().now()  # housekeeping deletes old ones
+        connection.execute("INSERT INTO dead_letters VALUES ('idle', 'room:1', 3, ?, 8, 'ValueError', 0)", (now,))
 
 
 def test_the_command_line_works_without_a_server(tmp_path: Path, run: Run) -> None:

@@ -106,6 +106,27 @@ async def test_an_event_is_given_up_after_many_attempts_and_can_be_sent_again(
     await eventually_async(empty, PATIENCE, "it leaves the list")
 
 
+async def test_a_dead_letter_is_sent_again_at_once_although_the_receiver_has_accepted_nothing_since(
+    small: Site, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST_REFUSALS", 1)
+    room = await small.room("Tea")
+    hook = await small.webhook(there.url, room)
+
+    async def refuse(request: Received) -> bytes:
+        return status(400)
+
+    async def accept(request: Received) -> bytes:
+        return OK
+
+    there.respond = refuse
+    seq = await small.say(room, "alone")
+    await eventually(lambda: small.rows("SELECT 1 FROM dead_letters"), PATIENCE, "it is given up")
+    there.respond = accept
+    await post(small.alice, f"/api/webhooks/{hook['id']}/dead-letters/{room}/{seq}/retry")
+    await eventually(lambda: there.bodies == ["alone"], PATIENCE, "it is sent again")
+
+
 async def test_a_dead_letter_that_fails_again_stays_in_the_list_and_holds_up_nothing(
     small: Site, there: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
