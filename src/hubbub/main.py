@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import secrets
 import signal
 import sys
@@ -15,10 +16,12 @@ from sqlalchemy.engine import make_url
 
 from hubbub import meters
 from hubbub.bus.local import LocalBus
+from hubbub.bus.messages import Codec
 from hubbub.clock import Clock
 from hubbub.control import SOCKET
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import Command, CreateOneTimeToken
+from hubbub.domain.errors import Conflict, HubbubError
 from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
@@ -30,6 +33,8 @@ from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.online_members import HereResolver
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.ports import Bus
+from hubbub.engine.positioning import keep_positions
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.services import Readers, Services
 from hubbub.engine.site_settings import LiveSettings
@@ -46,7 +51,7 @@ from hubbub.metrics import Metrics, watch_loop
 from hubbub.outbound import OutboundClient, Policy
 from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
-from hubbub.storage import epochs, migrate, postgresql_startup, signing_key, site_settings
+from hubbub.storage import epochs, migrate, postgresql, postgresql_startup, signing_key, site_settings
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
@@ -73,15 +78,18 @@ async def running(
     for a shorter time for the database, and does not decide which signing key belongs to it. With
     `new_epoch` the history begins anew: all clients load everything again.
 
-    Raises InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
+    Raises WrongSetting, InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
+    settings.check_bus()
     async with AsyncExitStack() as stack:
         stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
         meters.attach(services)
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
+        if services.bus.connects:
+            tasks.append(keep_positions(services.hub, services.bus))
         if serving:
             tasks.append(services.search.run(services.followers))
             tasks.append(services.webhooks.run(services.followers))
@@ -101,18 +109,24 @@ async def _build(
 ) -> Services:
     """Build everything a gateway may use. `stack` closes it."""
     database = Database(settings.database)
-    lock, lost = await _lock(database, stack, "serve" if serving else "command")
+    lock, lost = await _lock(database, stack, "serve" if serving else "command", settings.bus_kind if serving else None)
     stack.callback(database.close)  # before its lock is released
     created = _migrate(database, clock)
-    key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
-    mark, is_new = epochs.start(
-        database, settings.data, epoch=_random_id(), run=_random_id(), created=created, wanted=new_epoch
-    )
-    history = History(mark, _random_id)
-    metrics, fanout, read, bus, passwords = Metrics(), Fanout(), Readers(database), LocalBus(), Passwords()
+    alone = settings.bus_url is None or not serving
+    if alone:
+        key = signing_key.obtain(settings.data, database, serving=serving, signs=login is None)
+    else:
+        key = signing_key.obtain_shared(settings.data, database, in_database=settings.key_in_database)
+    ids = {"epoch": _random_id(), "run": _random_id()}
+    mark, is_new = epochs.start(database, settings.data, **ids, created=created, wanted=new_epoch, alone=alone)
+    history = History(mark, _random_id, alone=alone)
+    metrics, fanout, read, passwords = Metrics(), Fanout(), Readers(database), Passwords()
+    bus: Bus = LocalBus() if alone else _remote_bus(settings, database, key)
+    bus.epoch = mark.epoch
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
     people = ConnectionHub(fanout, bus, read, clock, connections_per_user=settings.connections_per_user)
+    stack.callback(people.stop)
     signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
@@ -128,10 +142,10 @@ async def _build(
 
     journal.prepare = prepare
 
-    def restart(_epoch: str) -> None:
+    def restart(epoch: str) -> None:
         metrics.new_epochs.inc()
         live_settings.reload()
-        logger.warning("connections_ended", count=people.restart(), reason="new epoch")
+        logger.warning("connections_ended", count=people.restart(epoch), reason="new epoch")
 
     def close_mark() -> None:
         if journal.is_stopped:
@@ -153,7 +167,19 @@ async def _build(
         people.watch(followers.wake)
         people.watch(webhooks.wake)
         followers.start()
+    if not alone:
+        people.on_doubt = journal.suspect
+        people.on_announced = followers.hint
+        bus.start(people)
+        if is_new:
+            bus.alert()  # the other nodes must notice the epoch, too
+        try:
+            await people.compare()
+        except HubbubError:
+            people.check(None)  # tries until the database answers; connections are refused until then
+        live_settings.reload()  # a change of another node since they were read
     return Services(
+        bus=bus,
         settings=settings,
         live_settings=live_settings,
         clock=clock,
@@ -206,7 +232,8 @@ async def serve(settings: Settings) -> None:
 async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
     """Like `running`, with the operator's socket and without guests left by a crash."""
     async with running(settings, login=login) as services:
-        await forget_guests(services, settled=0)
+        if not services.bus.connects:  # else they may be connected to another node
+            await forget_guests(services, settled=0)
         path = settings.data / SOCKET
         async with operator_socket(create_operator_app(services), path, settings):
             yield services
@@ -241,7 +268,10 @@ async def create_setup_link(services: Services) -> str | None:
     if not await services.read(accounts.needs_owner):
         return None
     token = secrets.token_urlsafe(32)
-    await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    try:
+        await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
+    except Conflict:  # the owner was created meanwhile, on another node
+        return None
     return token
 
 
@@ -277,6 +307,29 @@ def _migrate(database: Database, clock: Clock) -> bool:
     return before is None
 
 
+def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
+    """Return the bus of the settings. Raises WrongSetting, OSError, Unavailable."""
+    site, codec = database.read(epochs.site), Codec(key, _random_id())
+    if settings.bus_url == "postgresql":
+        from hubbub.bus.postgresql import PostgresBus
+
+        address = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return PostgresBus(address, site, codec, **postgresql.bus_options())
+    if importlib.util.find_spec("nats") is None:  # it is imported only here, since it takes 10 MiB
+        raise WrongSetting("A NATS bus needs a client library. Install hubbub[nats].")
+    from hubbub.bus.nats import NatsBus, NatsOptions
+
+    options = NatsOptions(
+        tuple((settings.bus_url or "").split(",")),
+        settings.bus_ca,
+        settings.bus_certificate,
+        settings.bus_key,
+        settings.bus_credentials,
+    )
+    options.check()
+    return NatsBus(options, site, codec)
+
+
 def _random_id() -> str:
     return secrets.token_hex(8)
 
@@ -309,7 +362,7 @@ async def _database_is_up(settings: Settings, stop: asyncio.Event) -> bool:
 
 
 async def _lock(
-    database: Database, stack: AsyncExitStack, purpose: Purpose
+    database: Database, stack: AsyncExitStack, purpose: Purpose, bus: str | None
 ) -> tuple[PostgresLock | None, asyncio.Future[str]]:
     """Lock the database until `stack` ends.
 
@@ -325,7 +378,7 @@ async def _lock(
         if not lost.done():
             lost.set_result(sentence)
 
-    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence))
+    lock = PostgresLock(database.url, purpose, lambda sentence: loop.call_soon_threadsafe(report, sentence), bus=bus)
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lock, lost

@@ -4,11 +4,12 @@ Values that their owner keeps are read when Prometheus scrapes; everything else 
 batch.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from hubbub.bus.remote import RemoteBus
 from hubbub.domain.errors import Unavailable
-from hubbub.domain.events import Entry, MessageSent
+from hubbub.domain.events import MessageSent
 from hubbub.engine.batch import Batch
 from hubbub.engine.followers import Kind
 from hubbub.engine.services import Services
@@ -21,6 +22,9 @@ def observer(metrics: Metrics) -> Callable[[Batch], None]:
 
     def observe(batch: Batch) -> None:
         nonlocal failing
+        sent = sum(type(entry.event) is MessageSent for entry in batch.entries)
+        if sent:
+            metrics.messages.inc(sent)
         if batch.seconds:
             metrics.batch_commands.observe(len(batch.commands))
             metrics.commit_seconds.observe(batch.seconds)
@@ -36,19 +40,11 @@ def observer(metrics: Metrics) -> Callable[[Batch], None]:
 
 def attach(services: Services) -> None:
     """Make the metrics report about these services."""
-    services.hub.watch(_counter(services.metrics))
     _watch_delivery(services)
     _watch_database(services)
     _watch_followers(services)
-
-
-def _counter(metrics: Metrics) -> Callable[[Sequence[Entry]], None]:
-    def count(entries: Sequence[Entry]) -> None:
-        sent = sum(type(entry.event) is MessageSent for entry in entries)
-        if sent:
-            metrics.messages.inc(sent)
-
-    return count
+    if isinstance(services.bus, RemoteBus):
+        _watch_bus(services, services.bus)
 
 
 def _watch_delivery(services: Services) -> None:
@@ -97,6 +93,21 @@ def _watch_followers(services: Services) -> None:
     }
     for name, (meaning, value) in counters.items():
         metrics.counter(name, meaning, partial(followers.counted, value), "kind")
+
+
+def _watch_bus(services: Services, bus: RemoteBus) -> None:
+    metrics, counts = services.metrics, bus.counts
+    metrics.gauge("bus_connected", "1 while the bus carries messages, 0 during an outage.", lambda: bus.connected)
+    metrics.counter("bus_connects", "Times the bus was connected.", lambda: counts.connects)
+
+    def messages() -> Mapping[str, float]:
+        return {
+            "sent": counts.sent, "received": counts.received, "dropped": counts.dropped, "ignored": counts.ignored,
+        }  # fmt: skip
+
+    metrics.counter("bus_messages", "Messages of the bus, by what became of them.", messages, "outcome")
+    hub = services.hub
+    metrics.counter("bus_repairs", "Topics found behind the log by a comparison.", lambda: hub.repaired)
 
 
 def _named(reads: tuple[int, int]) -> Mapping[str, float]:

@@ -79,9 +79,17 @@ def _check_database(url: str) -> str:
     raise ValueError("must be a SQLite file or a PostgreSQL database")
 
 
-def _check_bus(url: str) -> str:
-    # Better no start than a server that looks like a cluster but is not.
-    raise ValueError("is not supported: this version runs as one process")
+def _check_bus(value: str) -> str:
+    if value == "postgresql":
+        return value
+    for url in value.split(","):
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError
+        if parts.scheme not in ("nats", "tls") or not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("must be addresses of NATS servers, or postgresql")
+    if len({urlsplit(url).scheme for url in value.split(",")}) > 1:
+        raise ValueError("must be all nats:// or all tls://")
+    return value
 
 
 def _parse_destination(value: object) -> object:
@@ -157,9 +165,23 @@ class Settings(SiteSettings, BaseSettings):
     database_wait_seconds: float = Field(60.0, ge=0, le=3_600, description="seconds, from 0 to 3600")
     """How long `hubbub serve` waits at its start for a PostgreSQL that is not up yet."""
     bus_url: Annotated[str, AfterValidator(_check_bus)] | None = Field(
-        None, description="none yet, since this version runs as one process"
+        None,
+        description="nats://HOST:PORT or tls://HOST:PORT, several of one cluster separated by commas, "
+        "or postgresql; without one, the server runs alone",
     )
-    """The bus between several nodes. This version runs as one process and refuses every value."""
+    """The bus between several servers on one PostgreSQL database. `tls://` requires TLS. A URL may contain
+    `USER:PASSWORD@` or `TOKEN@`. `postgresql` uses the database itself, for two to four small servers."""
+    bus_ca: Path | None = Field(None, description="a file in PEM format")
+    """The certificate authority of the NATS servers. Without one, those of the system count."""
+    bus_certificate: Path | None = Field(None, description="a file in PEM format")
+    """The certificate with which this server identifies itself to NATS."""
+    bus_key: Path | None = Field(None, description="a file in PEM format")
+    """The private key of `bus_certificate`, unless it is in the same file."""
+    bus_credentials: Path | None = Field(None, description="a NATS credentials file")
+    """The credentials of this server at NATS, as `nsc` writes them."""
+    key_in_database: bool = Field(True, description="on or off")
+    """Whether servers with a bus share the signing key through the database. If it is off, copy `secret.key` to the
+    data folder of each server."""
     public_url: Address | None = Field(
         None,
         description="the address browsers use, e.g. https://chat.example.org or https://example.org/chat "
@@ -255,6 +277,25 @@ class Settings(SiteSettings, BaseSettings):
     def database(self) -> str:
         """The database's URL; SQLite in the data folder unless one was given."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'hubbub.db'}"
+
+    @property
+    def bus_kind(self) -> str | None:
+        """Which kind of bus there is: `nats`, `postgresql` or none."""
+        return None if self.bus_url is None else "postgresql" if self.bus_url == "postgresql" else "nats"
+
+    def check_bus(self) -> None:
+        """Check that the settings fit a site with a bus, if there is one. Raises WrongSetting."""
+        given = [name for name in ("bus_ca", "bus_certificate", "bus_key", "bus_credentials") if getattr(self, name)]
+        if given and (self.bus_url is None or self.bus_url == "postgresql"):
+            raise WrongSetting(f"{PREFIX}{given[0].upper()} needs a {PREFIX}BUS_URL with a NATS server.")
+        if self.bus_key is not None and self.bus_certificate is None:
+            raise WrongSetting(f"{PREFIX}BUS_KEY needs {PREFIX}BUS_CERTIFICATE.")
+        if self.bus_url is None:
+            return
+        if self.database.startswith("sqlite"):
+            raise WrongSetting(
+                f"{PREFIX}BUS_URL needs a PostgreSQL database: set {PREFIX}DATABASE_URL. SQLite has one server."
+            )
 
     @property
     def public_origin(self) -> str | None:

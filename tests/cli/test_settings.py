@@ -103,11 +103,14 @@ def test_other_database_urls_are_refused_with_the_allowed_forms(wrong: str) -> N
     )
 
 
-def test_a_bus_url_is_refused_because_this_version_has_no_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUBBUB_BUS_URL", "nats://127.0.0.1:4222")
-    assert told({}) == (
-        "The variable HUBBUB_BUS_URL has an invalid value; allowed: none yet, since this version runs as one process."
-    )
+@pytest.mark.parametrize("good", ["postgresql", "nats://a", "tls://me:pw@a:4222,tls://b", "nats://[::1]:4222"])
+def test_addresses_of_nats_and_postgresql_are_accepted_as_bus(good: str) -> None:
+    assert load({"bus_url": good})[0].bus_url == good
+
+
+@pytest.mark.parametrize("wrong", ["redis://a", "nats://", "nats://a/path", "nats://a,tls://b", "nats://a:port", "x"])
+def test_other_bus_urls_are_refused_with_the_allowed_forms(wrong: str) -> None:
+    assert told({"bus_url": wrong}).startswith("--bus-url has an invalid value; allowed: nats://HOST:PORT or tls://")
 
 
 def test_the_repr_of_settings_hides_tokens() -> None:

@@ -14,7 +14,7 @@ from hubbub.domain.commands import SendMessage
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.events import Entry
 from hubbub.domain.model import LOBBY, room_topic
-from hubbub.engine import live_connections
+from hubbub.engine import ordered_entries
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.storage import log
 from tests.engine.conftest import Store
@@ -71,7 +71,7 @@ async def test_control_without_the_order_a_gap_stays(store: Store, monkeypatch: 
 
 
 async def test_a_gap_is_filled_after_the_database_was_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_connections, "RETRY", 0.01)
+    monkeypatch.setattr(ordered_entries, "RETRY", 0.01)
     failures = 3
     read = _reading(store)
 

@@ -1,6 +1,8 @@
 """A database that lost commits under a running journal, and the high-water mark."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from hubbub.engine.journal import Journal
 from hubbub.storage import epochs, migrate
 from hubbub.storage.database import Database
 from hubbub.storage.epochs import Commit, Mark
-from hubbub.storage.schema import messages, topics
+from hubbub.storage.schema import messages, meta, topics
 from tests.engine.conftest import START, Store
+from tests.support.postgres import Postgres
 from tests.support.waiting import eventually
 
 
@@ -142,3 +145,78 @@ def test_an_older_epoch_without_a_commit_to_compare_is_noticed(database_url: str
         assert (mark.epoch, is_new) == ("new", True)
         mark, is_new = epochs.start(database, tmp_path, epoch="newer", **options)  # type: ignore[arg-type]
         assert (mark.epoch, is_new) == ("new", False)
+
+
+# --- several nodes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(postgres_server: Postgres, patient_postgresql: None) -> Iterator[Database]:
+    address = postgres_server.fresh()
+    with closing(Database(address)) as database:
+        yield database
+    postgres_server.drop(address)
+
+
+def _node(name: str) -> History:
+    names = itertools.count(1)
+    return History(Mark("first"), lambda: f"{name} {next(names)}", alone=False)
+
+
+def _lose(history: History) -> None:
+    """Let a node know a commit that the database does not contain."""
+    history._state = (history.mark.epoch, (1, "site", 10**6))
+
+
+def test_nodes_that_notice_one_loss_begin_one_epoch(shared: Database) -> None:
+    first, second, third = _node("a"), _node("b"), _node("c")
+    _lose(first)
+    _lose(second)
+    with shared.writer.connect() as connection:
+        assert first.verify(connection)
+        assert second.verify(connection), "it lacks commits, and adopts the epoch"
+        assert third.verify(connection), "it lacks none, and adopts the epoch nevertheless"
+        for node in (first, second, third):
+            assert node.mark.epoch == "a 1"
+            assert not node.verify(connection)
+
+
+def test_a_node_never_adopts_an_earlier_epoch(shared: Database) -> None:
+    """A copy from before the last epoch has one that clients have positions in."""
+    node = _node("a")
+    _lose(node)
+    with shared.writer.connect() as connection:
+        assert node.verify(connection)
+        with connection.begin():  # the database goes back to before that
+            connection.execute(update(meta).where(meta.c.key == "epoch").values(value="first"))
+            connection.execute(delete(meta).where(meta.c.key == epochs.NUMBER))
+        assert node.verify(connection)
+        assert node.mark.epoch == "a 2"
+        with connection.begin():
+            assert epochs.number_of(connection) == 2
+        connection.rollback()
+
+
+async def test_nodes_that_notice_one_loss_at_once_begin_one_epoch(shared: Database) -> None:
+    nodes = [_node(name) for name in "abcd"]
+    for node in nodes:
+        _lose(node)
+
+    def verify(node: History) -> bool:
+        address = shared.url.render_as_string(hide_password=False)
+        with closing(Database(address)) as own, own.writer.connect() as connection:
+            return node.verify(connection)
+
+    assert all(await asyncio.gather(*(asyncio.to_thread(verify, node) for node in nodes)))
+    assert len({node.mark.epoch for node in nodes}) == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_clean_stop_of_one_node_proves_nothing_about_the_others(
+    shared: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    mark, _ = epochs.start(shared, tmp_path, epoch="new", run="run", created=False, wanted=False)
+    epochs.close(tmp_path, mark)
+    monkeypatch.setattr(epochs, "_cluster", lambda connection: "1:00000002")  # another timeline
+    _, is_new = epochs.start(shared, tmp_path, epoch="new", run="run", created=False, wanted=False, alone=alone)
+    assert is_new is not alone

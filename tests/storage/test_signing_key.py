@@ -8,7 +8,7 @@ import pytest
 
 from hubbub.storage import migrate, signing_key
 from hubbub.storage.database import Database
-from hubbub.storage.signing_key import KEY, NEXT, SIZE, KeyUnusable, obtain
+from hubbub.storage.signing_key import KEY, NEXT, SIZE, KeyUnusable, obtain, obtain_shared
 
 OTHER = b"o" * SIZE
 
@@ -67,3 +67,57 @@ def test_an_interrupted_restore_is_finished_if_its_database_is_in_place(
     assert signing_key.of_database(tmp_path, database.read(signing_key.known)) == wanted
     assert obtain(tmp_path, database, serving=True) == wanted == (tmp_path / KEY).read_bytes()
     assert not (tmp_path / NEXT).exists()
+
+
+# --- several nodes ---------------------------------------------------------------------------------------------------
+
+
+def _shared(database: Database) -> bytes | None:
+    return database.read(signing_key._shared)
+
+
+def test_a_new_node_takes_the_key_from_the_database(tmp_path: Path, database: Database) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    key = obtain_shared(first, database, in_database=True)
+    assert obtain_shared(second, database, in_database=True) == key == (second / KEY).read_bytes()
+    assert (second / KEY).stat().st_mode & 0o077 == 0
+
+
+def test_the_key_of_a_server_without_a_bus_is_kept_when_it_gets_one(tmp_path: Path, database: Database) -> None:
+    key = obtain(tmp_path, database, serving=True)
+    assert _shared(database) is None, "a server without a bus stores the fingerprint alone"
+    assert obtain_shared(tmp_path, database, in_database=True) == key == _shared(database)
+
+
+def test_without_the_key_in_the_database_a_new_node_is_refused_and_the_stored_key_removed(
+    tmp_path: Path, database: Database
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    key = obtain_shared(first, database, in_database=True)
+    assert obtain_shared(first, database, in_database=False) == key
+    assert _shared(database) is None
+    for in_database in (True, False):
+        with pytest.raises(KeyUnusable, match=r"Copy secret\.key from another node"):
+            obtain_shared(second, database, in_database=in_database)
+    assert not (second / KEY).exists()
+
+
+def test_a_node_with_the_key_of_another_site_is_refused(tmp_path: Path, database: Database) -> None:
+    (tmp_path / "first").mkdir()
+    obtain_shared(tmp_path / "first", database, in_database=True)
+    (tmp_path / KEY).write_bytes(OTHER)
+    with pytest.raises(KeyUnusable, match="does not match this database"):
+        obtain_shared(tmp_path, database, in_database=True)
+    assert (tmp_path / KEY).read_bytes() == OTHER
+
+
+def test_a_new_key_removes_the_shared_one(tmp_path: Path, database: Database) -> None:
+    obtain_shared(tmp_path, database, in_database=True)
+    (tmp_path / KEY).unlink()
+    new = obtain(tmp_path, database, serving=True)
+    assert _shared(database) is None
+    assert obtain_shared(tmp_path, database, in_database=True) == new == _shared(database)

@@ -13,15 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, RootTransaction
 
+from hubbub.bus.remote import RemoteBus
 from hubbub.cli import main
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain import rules
 from hubbub.domain.commands import SendMessage, SettingCommand
 from hubbub.domain.model import Membership
+from hubbub.engine import positioning
 from hubbub.engine.batch import Batch
 from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
+from hubbub.engine.ordered_entries import OrderedEntries
 from hubbub.features import sync
 from hubbub.features.sync import Snapshot
 from hubbub.storage import database, epochs, facts, log, members, postgresql, restore
@@ -213,6 +216,22 @@ def share_database() -> None:
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 
+def deaf() -> None:
+    """Ignore all messages of the bus."""
+    RemoteBus._handle = lambda self, payload: None  # type: ignore[method-assign]
+
+
+def no_positions() -> None:
+    """Compare no topics with the log after the start, and read no gaps."""
+    OrderedEntries.check = lambda self, topics: None  # type: ignore[method-assign]
+    positioning.STEP = float("inf")
+
+
+def quick_positions() -> None:
+    """Compare topics with the log once a second; breaks nothing."""
+    positioning.INTERVAL = 1.0
+
+
 def rank_all_as_staff() -> None:
     """Give every user the rank of staff in the management of members."""
     rules.rank = lambda actor, room: rules.STAFF_RANK
@@ -234,6 +253,9 @@ FAULTS = {
     "keep-epoch": keep_epoch,
     "never-look-back": never_look_back,
     "share-database": share_database,
+    "deaf": deaf,
+    "no-positions": no_positions,
+    "quick-positions": quick_positions,
     "rank-all-as-staff": rank_all_as_staff,
 }
 

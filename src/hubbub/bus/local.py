@@ -1,6 +1,6 @@
 """The bus of a single server, which has no other nodes to send entries to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hubbub.domain.events import Entry
 
@@ -11,10 +11,23 @@ class LocalBus:
     The server itself delivers what it publishes, so the bus does nothing.
     """
 
+    connects = False
+    connected = True
+    epoch = ""
+
+    def start(self, listener: object) -> None:
+        """Do nothing: there are no other nodes."""
+
     def publish(self, entries: Sequence[Entry]) -> None:
         """Do nothing: there are no other nodes."""
 
-    def subscribe(self, receive: Callable[[Sequence[Entry]], None]) -> None:
+    def join(self, topic: str) -> None:
+        """Do nothing: there are no other nodes."""
+
+    def leave(self, topic: str) -> None:
+        """Do nothing: there are no other nodes."""
+
+    def alert(self) -> None:
         """Do nothing: there are no other nodes."""
 
     async def close(self) -> None:

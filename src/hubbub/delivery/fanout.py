@@ -16,7 +16,7 @@ Every connection gets its messages in the order of the calls:
 """
 
 import asyncio
-from collections.abc import Iterator, KeysView
+from collections.abc import Callable, Iterator, KeysView
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -71,8 +71,14 @@ class Fanout:
         self._flushed = 0
         self.deliveries = 0
         self.writes = 0
+        self._on_first: Callable[[str], None] | None = None
+        self._on_last: Callable[[str], None] | None = None
 
     # --- connections and topics ----------------------------------------------------------------------------------
+
+    def observe(self, on_first: Callable[[str], None], on_last: Callable[[str], None]) -> None:
+        """Call `on_first` when a topic gets its first connection, `on_last` after the last one left."""
+        self._on_first, self._on_last = on_first, on_last
 
     def add(self, connection: Connection) -> None:
         """Register a connection. From now on it gets the broadcasts to all connections."""
@@ -95,6 +101,8 @@ class Fanout:
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = Topic(name)
+            if self._on_first is not None:
+                self._on_first(name)
         self._join(connection, topic)
 
     def leave(self, connection: Connection, name: str) -> None:
@@ -118,6 +126,11 @@ class Fanout:
     def has_members(self, name: str) -> bool:
         """Return whether a connection is in the topic."""
         return name in self._topics
+
+    @property
+    def topics(self) -> KeysView[str]:
+        """Return the topics with connections as a live view."""
+        return self._topics.keys()
 
     @property
     def connections(self) -> KeysView[Connection]:
@@ -188,8 +201,10 @@ class Fanout:
 
     def _drop_if_idle(self, topic: Topic) -> None:
         if not topic.connections and topic is not self._all:
-            self._topics.pop(topic.name, None)
+            known = self._topics.pop(topic.name, None)
             self._dirty.pop(topic, None)
+            if known is not None and self._on_last is not None:
+                self._on_last(topic.name)
 
     def _due(self, connection: Connection) -> list[Message]:
         """Return what is pending for the connection, in the order of the calls."""

@@ -83,6 +83,14 @@ class Order:
         self._passed(gap.topic, gap.before - 1)
         return self._release(gap.topic)
 
+    def advance(self, topic: str, seq: int) -> Sequence[Entry]:
+        """Go on after `seq`, as if everything up to it had passed; return what passes now."""
+        last = self.last(topic)
+        if last is not None and last >= seq:
+            return ()
+        self._passed(topic, seq)
+        return self._release(topic) if topic in self._early else ()
+
     def _release(self, topic: str) -> list[Entry]:
         early, last = self._early[topic], self.last(topic) or 0
         for passed in [seq for seq in early if seq <= last]:

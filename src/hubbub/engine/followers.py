@@ -19,7 +19,7 @@ import random
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -305,6 +305,15 @@ class Followers:
         if SECURITY in topics:
             events = (entry.event for entry in entries)
             self._changed.update(event.follower for event in events if isinstance(event, FollowerChanged))
+        self._schedule_hints()
+
+    def hint(self, topics: Collection[str]) -> None:
+        """Note that topics have new entries, which another process has committed."""
+        if self._runners and topics:
+            self._hints.update(topics)
+            self._schedule_hints()
+
+    def _schedule_hints(self) -> None:
         if not self._hinted:
             self._hinted = True
             asyncio.get_running_loop().call_later(HINT_DELAY, self._hand_out_hints)

@@ -23,8 +23,11 @@ class History:
     Must be used on the writer's thread, except for `mark`.
     """
 
-    def __init__(self, mark: Mark, new_epoch: Callable[[], str]) -> None:
+    def __init__(self, mark: Mark, new_epoch: Callable[[], str], *, alone: bool = True) -> None:
         self._run = mark.run
+        self._alone = alone
+        """Whether no other node can have begun a new epoch."""
+        self._number = mark.number
         self._state: tuple[str, tuple[int, str, int] | None] = (mark.epoch, mark.commit)
         """The epoch and the newest commit. Replaced as a whole, so that any thread can read it."""
         self._new_epoch = new_epoch
@@ -40,7 +43,8 @@ class History:
     def verify(self, connection: Connection) -> bool:
         """Check that the database contains what this process committed.
 
-        Otherwise begin a new epoch, and return True. Raises what the store raises.
+        Otherwise begin a new epoch, or adopt the one that another node has begun, and return True.
+        Raises what the store raises.
         """
         with connection.begin():
             epoch, complete = epochs.seen(connection, self.mark.commit)
@@ -50,8 +54,7 @@ class History:
             if loss is None and epoch != self.mark.epoch:
                 loss = "another_epoch"
             if loss is not None:
-                epoch = self._new_epoch()
-                epochs.change(connection, epoch)
+                epoch, loss = self._begin(connection, loss)
             epochs.note_cluster(connection)
         if loss is None:
             return False
@@ -60,6 +63,17 @@ class History:
         self._heads.clear()
         self._loss = None
         return True
+
+    def _begin(self, connection: Connection, loss: str) -> tuple[str, str]:
+        """Begin an epoch because of a loss, or adopt a later one; return the epoch and the reason."""
+        if not self._alone:
+            epoch, number = epochs.lock(connection)
+            if number > self._number and epoch != self.mark.epoch:
+                self._number = number
+                return epoch, "adopted"
+        epoch = self._new_epoch()
+        self._number = epochs.change(connection, epoch, self._number)
+        return epoch, loss
 
     def compare(self, heads: Mapping[str, Head]) -> None:
         """Compare the heads a transaction has locked with those written. Raises WentBack."""

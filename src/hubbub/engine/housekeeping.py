@@ -82,7 +82,9 @@ async def run_steps(services: Services, running: float) -> None:
     Sessions in use are touched first, so that they do not expire. Steps that delete by age are left
     out until the clock is trusted: a machine that starts with a wrong clock must not lose its log.
     """
-    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions, forget_guests]
+    steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions]
+    if not services.bus.connects:  # no node knows which guests are connected to the others
+        steps.append(forget_guests)
     if running >= INTERVAL or await is_clock_right(services):
         steps += [end_expired_sessions, trim, prune, forget_dead_letters]
     for step in steps:

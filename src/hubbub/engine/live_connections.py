@@ -6,8 +6,7 @@ the heads. What was published above those heads meanwhile is applied before anyt
 removal or a revocation that races with a greeting cannot be missed.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import uniform
 from typing import Any
@@ -17,14 +16,16 @@ import structlog
 from hubbub.clock import Clock
 from hubbub.delivery.connections import Connection
 from hubbub.delivery.fanout import Fanout
-from hubbub.delivery.order import Gap, Order
 from hubbub.domain.disconnects import Disconnect
-from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unauthenticated
+from hubbub.domain.errors import Busy, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.events import (
     AccountDisabled,
     Entry,
     Event,
     IdentityRevoked,
+    MemberBanned,
+    MemberLeft,
+    MemberRemoved,
     RoomAdded,
     RoomArchived,
     RoomRemoved,
@@ -33,8 +34,9 @@ from hubbub.domain.events import (
     SessionRevoked,
     StatusChanged,
 )
-from hubbub.domain.model import Actor, Role, room_topic, user_topic
+from hubbub.domain.model import SECURITY, SITE, Actor, Role, room_topic, user_topic
 from hubbub.engine.archived_rooms import ArchivedRooms
+from hubbub.engine.ordered_entries import RETRY, OrderedEntries
 from hubbub.engine.ports import Bus, Read
 from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
@@ -45,10 +47,10 @@ from hubbub.storage import log
 RECONNECT_DELAYS = 0.1, 3.0
 """Seconds within which clients reconnect at random after a new epoch."""
 logger = structlog.get_logger(__name__)
-PAGE = 1_000
-"""How many missing entries are read from the log at once."""
-RETRY = 1.0
-"""Seconds before the log is read again after an error."""
+ALWAYS = SECURITY, SITE
+"""Topics that every node follows, whether or not it has connections."""
+DOUBT_INTERVAL = 1.0
+"""Seconds between two looks at the epoch because of what other nodes say."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,8 +100,15 @@ class ConnectionHub:
         self._live: dict[Connection, LiveConnection] = {}
         self._by_user: dict[int, dict[LiveConnection, None]] = {}
         self._by_session: dict[str, dict[LiveConnection, None]] = {}
-        self._order = Order(fanout.has_members)
-        self._refill: asyncio.Task[None] | None = None
+        self._shared = bus.connects
+        self._ordered = OrderedEntries(read, self._follows, self._topics, self._deliver, patient=bus.connects)
+        self._late: dict[str, list[tuple[int, LiveConnection]]] = {}
+        """By topic, connections that join the topic after the entry with this seq."""
+        self._doubted_at = float("-inf")
+        self.on_announced: Callable[[Collection[str]], None] = lambda topics: None
+        """Called with topics that have new entries, also those that no connection follows."""
+        self.on_doubt: Callable[[], None] = lambda: None
+        """Called if the database may have gone back in time, or have another epoch."""
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
         self._handlers: Mapping[type[Event], Callable[[Any, Entry], None]] = {
             RoomAdded: self._room_added,
@@ -111,6 +120,15 @@ class ConnectionHub:
             IdentityRevoked: self._identity_revoked,
             StatusChanged: self._status_changed,
         }
+        if self._shared:
+            self._handlers = {
+                **self._handlers,
+                MemberLeft: self._membership_ended,
+                MemberRemoved: self._membership_ended,
+                MemberBanned: self._membership_ended,
+            }
+            self._ordered.on_doubt = self._doubt
+            fanout.observe(bus.join, self._left)
 
     # --- attaching and detaching ---------------------------------------------------------------------------------
 
@@ -132,11 +150,16 @@ class ConnectionHub:
         """
         live = self._register(connection, identity, only_topic)
         try:
-            generation = self._order.generation
+            order = self._ordered.order
+            if self._shared and order.last(SECURITY) is None:
+                raise Busy(retry_after=RETRY)  # a revocation by another node could be missed
+            generation = order.generation
             snapshot = await self._read(_snapshot, identity, self._clock.now(), epoch, have or {})
             if snapshot is None or live.ended:
                 raise Unauthenticated()
             own = snapshot.heads[user_topic(identity.id)]
+            if self._shared:
+                await self._complete_greeting(live, own)
             self.presences.chose(identity.id, snapshot.status, own)  # before other users can see the connection
             followed = self._subscribe(live, snapshot)
             if only_topic is not None and only_topic not in followed:
@@ -144,8 +167,8 @@ class ConnectionHub:
             gap: list[bytes] = []
             # What is published after this moment comes by subscription, as long as the user is a
             # member.
-            published = {topic: self._order.last(topic) or 0 for topic in followed}
-            if self._order.generation > generation + 1:  # some of them may have been forgotten meanwhile
+            published = {topic: order.last(topic) or 0 for topic in followed}
+            if order.generation > generation + 1:  # some of them may have been forgotten meanwhile
                 raise Busy(retry_after=RETRY)
             for topic, head in followed.items():
                 if published[topic] > head:
@@ -165,8 +188,8 @@ class ConnectionHub:
         """
         if live.ended:
             raise Unauthenticated()
-        self._fanout.join(live.connection, topic)
-        published = self._order.last(topic) or 0
+        self._join(live, topic, after)
+        published = self._ordered.order.last(topic) or 0
         return await self._read(sync.gap, live.user.id, topic, after, published) if published > after else []
 
     def detach(self, connection: Connection) -> None:
@@ -177,7 +200,8 @@ class ConnectionHub:
             return
         live.ended = True
         self.presences.disconnected(live.user.id, connection)
-        _discard(self._by_user, live.user.id, live)
+        if _discard(self._by_user, live.user.id, live):
+            self._bus.leave(user_topic(live.user.id))
         _discard(self._by_session, live.user.session, live)
 
     def online_in(self, room: int, most: int | None = None) -> dict[int, str]:
@@ -207,18 +231,25 @@ class ConnectionHub:
         """Return the number of live connections, including those that are being greeted."""
         return len(self._live)
 
-    def restart(self) -> int:
+    def restart(self, epoch: str) -> int:
         """End all connections, because the history they follow has ended.
+
+        `epoch` is the new history.
 
         The clients reconnect after random delays, and are told to reset. Returns how many
         connections there were.
         """
-        self._order = Order(self._fanout.has_members)
+        self._bus.epoch = epoch
+        self._ordered.restart()
+        self._late.clear()
         self.archived.clear()
         self.presences.forget_choices()
         ended = list(self._live.values())
         for live in ended:
             self._end(live, Disconnect.NEW_EPOCH, uniform(*RECONNECT_DELAYS))  # noqa: S311  not a secret
+        if self._shared:
+            self._bus.alert()  # the other nodes must notice it, too
+            self._ordered.check(None)
         return len(ended)
 
     # --- publication ---------------------------------------------------------------------------------------------
@@ -244,46 +275,113 @@ class ConnectionHub:
 
         A change of membership takes effect between the events before and after it.
         """
-        offer = self._order.offer
-        passed: list[Entry] = []
-        for entry in entries:
-            passed += offer(entry)
-        self._deliver(passed)
-        if self._order.has_gaps and self._refill is None:
-            self._refill = asyncio.create_task(self._fill_gaps())
+        self._ordered.receive(entries)
+
+    def announce(self, heads: Mapping[str, int]) -> None:
+        """Note that topics reach at least to these seqs: the entries are in the log."""
+        self.on_announced(heads.keys())
+        self._ordered.announce(heads)
+
+    def check(self, topics: Collection[str] | None) -> None:
+        """Compare topics, or all live ones, with the log soon."""
+        self._ordered.check(topics)
+
+    async def compare(self) -> None:
+        """Compare all live topics with the log, and deliver what is missing. Raises HubbubError."""
+        await self._ordered.compare()
+
+    def doubt_epoch(self) -> None:
+        """Note that another node follows another epoch."""
+        self._doubt()
+
+    @property
+    def repaired(self) -> int:
+        """Return how many topics were behind the log when they were compared with it."""
+        return self._ordered.repaired
+
+    def stop(self) -> None:
+        """Read the log no longer."""
+        self._ordered.stop()
 
     def _deliver(self, passed: Sequence[Entry]) -> None:
-        handlers, broadcast = self._handlers, self._fanout.broadcast
+        handlers, broadcast, late = self._handlers, self._fanout.broadcast, self._late
         for entry in passed:
+            if late:
+                self._join_late(entry.topic, entry.seq - 1)
             handler = handlers.get(type(entry.event))
             if handler is not None:
                 self._handle(handler, entry)
             elif not isinstance(entry.event, SecurityEvent):
                 broadcast(entry.text, entry.topic, entry.event)
+            if late:
+                self._join_late(entry.topic, entry.seq)
         for watcher in tuple(self._watchers):
             watcher(passed)
 
-    async def _fill_gaps(self) -> None:
-        """Read what is missing from the log, until nothing is held back."""
-        try:
-            while gaps := self._order.gaps():
-                for gap in gaps:
-                    await self._fill(gap)
-        finally:
-            self._refill = None
-
-    async def _fill(self, gap: Gap) -> None:
-        try:
-            found = await self._read(log.entries, gap.topic, gap.after, min(gap.before - gap.after - 1, PAGE))
-        except HubbubError as error:
-            logger.warning("gap_not_read", topic=gap.topic, code=error.code)
-            await asyncio.sleep(RETRY)
+    def _doubt(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._doubted_at < DOUBT_INTERVAL:
             return
-        if found:
-            self.receive(found)
-        else:  # the log was trimmed, or went back in time
-            logger.warning("gap_not_filled", topic=gap.topic, after=gap.after, before=gap.before)
-            self._deliver(self._order.skip(gap))
+        self._doubted_at = now
+        self.on_doubt()
+        self._ordered.check(None)
+
+    # --- topics --------------------------------------------------------------------------------------------------
+
+    def _follows(self, topic: str) -> bool:
+        return self._fanout.has_members(topic) or topic in ALWAYS
+
+    def _topics(self) -> Iterator[str]:
+        yield from ALWAYS
+        yield from (topic for topic in self._fanout.topics if topic not in ALWAYS)
+
+    def _join(self, live: LiveConnection, topic: str, head: int) -> None:
+        """Subscribe a connection that has, or may not see, the entries up to `head`.
+
+        If this node has not delivered them to its other connections yet, the connection joins
+        after them.
+        """
+        if self._shared:
+            last = self._ordered.order.last(topic)
+            if last is not None and last < head and self._fanout.has_members(topic):
+                self._late.setdefault(topic, []).append((head, live))
+                self._ordered.announce({topic: head})
+                return
+            self._ordered.advance(topic, head)
+        self._fanout.join(live.connection, topic)
+
+    def _join_late(self, topic: str, seq: int) -> None:
+        waiting = self._late.get(topic)
+        if waiting is None:
+            return
+        remaining = [each for each in waiting if each[0] > seq]
+        if remaining:
+            self._late[topic] = remaining
+        else:
+            del self._late[topic]
+        for head, live in waiting:
+            if head <= seq and not live.ended:
+                self._fanout.join(live.connection, topic)
+
+    def _left(self, topic: str) -> None:
+        """Note that the last connection has left a topic. Those that wait to join need not wait."""
+        self._bus.leave(topic)
+        if topic in self._late:
+            first = min(head for head, _ in self._late[topic])
+            self._ordered.advance(topic, first)
+            self._join_late(topic, first)
+
+    async def _complete_greeting(self, live: LiveConnection, head: int) -> None:
+        """Add what the user's topic has after the snapshot's `head` to the greeting.
+
+        The first entry that came by bus may have had one before it that was lost.
+        """
+        topic = user_topic(live.user.id)
+        last = self._ordered.order.last(topic) or 0
+        if last > head:
+            found = await self._read(log.entries, topic, head, last - head)
+            known = {entry.seq: entry for entry in (*found, *(live.greeting or ()))}
+            live.greeting = [known[seq] for seq in sorted(known)]
 
     def _handle(self, handler: Callable[[Any, Entry], None], entry: Entry) -> None:
         try:
@@ -297,7 +395,7 @@ class ConnectionHub:
             if live.greeting is not None:
                 live.greeting.append(entry)
             elif live.only_topic in (None, room_topic(event.room)):
-                self._fanout.join(live.connection, room_topic(event.room))
+                self._join(live, room_topic(event.room), event.details.head or 0)
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
@@ -308,6 +406,24 @@ class ConnectionHub:
                 self._end(live, Disconnect.REMOVED)
             else:
                 self._fanout.leave(live.connection, room_topic(event.room))
+                self._forget_late(live, room_topic(event.room))
+
+    def _forget_late(self, live: LiveConnection, topic: str) -> None:
+        if topic in self._late:
+            remaining = [each for each in self._late[topic] if each[1] is not live]
+            if remaining:
+                self._late[topic] = remaining
+            else:
+                del self._late[topic]
+
+    def _membership_ended(self, event: MemberLeft | MemberRemoved | MemberBanned, entry: Entry) -> None:
+        """Unsubscribe the user before the next entry of the room.
+
+        The user's own topic says it too, but entries of two topics may arrive in any order.
+        """
+        self._fanout.broadcast(entry.text, entry.topic, entry.event)
+        for live in list(self._by_user.get(event.user, ())):
+            self._fanout.leave(live.connection, entry.topic)
 
     def _room_archived_or_restored(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
@@ -344,6 +460,8 @@ class ConnectionHub:
         if len(mine) >= self._limit:
             raise TooManyConnections(retry_after=30.0)
         live = LiveConnection(connection, identity, identity.actor(), only_topic)
+        if not mine:
+            self._bus.join(user_topic(identity.id))
         mine[live] = None
         self._by_session.setdefault(identity.session, {})[live] = None
         self._live[connection] = live
@@ -370,8 +488,8 @@ class ConnectionHub:
             self.archived.learn(room.id, room.head or 0, room.archived)
         if live.only_topic is not None:
             heads = {topic: head for topic, head in heads.items() if topic == live.only_topic}
-        for topic in heads:
-            self._fanout.join(live.connection, topic)
+        for topic, head in heads.items():
+            self._join(live, topic, head)
         return heads
 
 
@@ -385,9 +503,13 @@ def _snapshot(
     return sync.snapshot(connection, identity.id, site=site, epoch=epoch, have=have, now=now)
 
 
-def _discard(index: dict[Any, dict[LiveConnection, None]], key: Any, live: LiveConnection) -> None:
+def _discard(index: dict[Any, dict[LiveConnection, None]], key: Any, live: LiveConnection) -> bool:
+    """Remove a connection from an index. Returns whether it was the last one of its key."""
     found = index.get(key)
-    if found is not None:
-        found.pop(live, None)
-        if not found:
-            del index[key]
+    if found is None:
+        return False
+    found.pop(live, None)
+    if found:
+        return False
+    del index[key]
+    return True

@@ -1,6 +1,6 @@
 """Interfaces that the engine uses: the bus, queries to the store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from hubbub.domain.events import Entry
@@ -8,17 +8,57 @@ from hubbub.domain.events import Entry
 T = TypeVar("T")
 
 
+class BusListener(Protocol):
+    """What a bus tells its node. All methods are called on the event loop and return at once."""
+
+    def receive(self, entries: Sequence[Entry]) -> None:
+        """Take entries of one topic that another node has committed, in log order."""
+
+    def announce(self, heads: Mapping[str, int]) -> None:
+        """Note that topics reach at least to these seqs: the entries are in the log."""
+
+    def check(self, topics: Collection[str] | None) -> None:
+        """Compare the heads of these topics with the log soon; None means all live topics.
+
+        Entries may be missing: the topics were joined just now, or a message was lost.
+        """
+
+    def doubt_epoch(self) -> None:
+        """Note that another node follows another epoch than this one."""
+
+
 class Bus(Protocol):
     """Carries published entries to the other nodes.
 
-    It may lose, delay or repeat them; the log is authoritative.
+    It may lose, delay or repeat them; the log is authoritative. Its methods must be called on the
+    event loop, and none but `close` waits.
     """
 
-    def publish(self, entries: Sequence[Entry]) -> None:
-        """Send the entries of one commit, in log order. Never waits."""
+    epoch: str
+    """The epoch of what this node publishes. The node sets it."""
 
-    def subscribe(self, receive: Callable[[Sequence[Entry]], None]) -> None:
-        """Call `receive` on the event loop with the entries that other nodes publish."""
+    @property
+    def connects(self) -> bool:
+        """Whether there can be other nodes. It does not change."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages are carried at the moment."""
+
+    def start(self, listener: BusListener) -> None:
+        """Connect, now and after every interruption, and tell the listener what other nodes publish."""
+
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Send the entries of one commit, in log order. What does not fit is dropped and counted."""
+
+    def join(self, topic: str) -> None:
+        """Listen to a topic. Calls are counted: each needs its own `leave`."""
+
+    def leave(self, topic: str) -> None:
+        """Listen to a topic no longer, after a short while."""
+
+    def alert(self) -> None:
+        """Make the other nodes compare all their topics with the log, and their epochs."""
 
     async def close(self) -> None:
         """Stop. Nothing is delivered afterwards."""

@@ -24,6 +24,7 @@ from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
 from hubbub.engine.passwords import Passwords
+from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.site_settings import LiveSettings
 from hubbub.engine.webhooks import Webhooks
@@ -117,6 +118,7 @@ class Stream(Protocol):
 class Services:
     """Everything a gateway may use."""
 
+    bus: Bus
     settings: Settings
     """The settings of the process. Those of the site are in `site`."""
     live_settings: LiveSettings

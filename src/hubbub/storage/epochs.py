@@ -17,6 +17,7 @@ no loss, but after a crash the mark does not prove the opposite. Then the epoch 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,9 @@ FILE = "high-water-mark.json"
 MARK_INTERVAL = 15.0
 """Seconds between two checks of the database, each of which writes the mark if it has changed."""
 EPOCH, RUN, CLUSTER = "epoch", "run", "cluster"
+NUMBER = "epoch_number"
+"""Counts the epochs. A node adopts a later one that another node has begun, never an earlier one,
+which a database that went back in time may have."""
 CLUSTER_QUERY = text(
     "SELECT (SELECT system_identifier FROM pg_control_system())::text"
     " || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
@@ -60,13 +64,14 @@ class Mark:
     """What a process knows about the database.
 
     `run` is the id of the last run on a PostgreSQL database, empty on SQLite. `clean` says that the
-    process has ended and that `commit` is its last one.
+    process has ended and that `commit` is its last one. `number` is that of the epoch.
     """
 
     epoch: str
     run: str = ""
     commit: Commit | None = None
     clean: bool = False
+    number: int = 0
 
 
 class WentBack(Exception):
@@ -85,9 +90,23 @@ def seen(connection: Connection, commit: Commit | None) -> tuple[str, bool]:
     return epoch, commit is None or (head is not None and head >= seq and (id_ == tx or floor >= seq))
 
 
-def change(connection: Connection, epoch: str) -> None:
-    """Begin a new epoch."""
+def change(connection: Connection, epoch: str, number: int = 0) -> int:
+    """Begin a new epoch. Its number is higher than that of the last one, and than `number`."""
     connection.execute(update(meta).where(meta.c.key == EPOCH).values(value=epoch))
+    now = max(number, number_of(connection)) + 1
+    _put(connection, NUMBER, str(now))
+    return now
+
+
+def number_of(connection: Connection) -> int:
+    """Return the number of the database's epoch."""
+    return int(_entries(connection).get(NUMBER, 0))
+
+
+def lock(connection: Connection) -> tuple[str, int]:
+    """Keep other nodes from beginning an epoch; return the present one and its number."""
+    found: str = connection.execute(select(meta.c.value).where(meta.c.key == EPOCH).with_for_update()).scalar_one()
+    return found, number_of(connection)
 
 
 def note_cluster(connection: Connection) -> None:
@@ -97,21 +116,27 @@ def note_cluster(connection: Connection) -> None:
         _put(connection, CLUSTER, found)
 
 
-def start(database: Database, data: Path, *, epoch: str, run: str, created: bool, wanted: bool) -> tuple[Mark, bool]:
+def start(
+    database: Database, data: Path, *, epoch: str, run: str, created: bool, wanted: bool, alone: bool = True
+) -> tuple[Mark, bool]:
     """Check the database at the start of a process; begin the epoch `epoch` if it lost commits.
 
     `run` is the id of this run. A database that was `created` just now lost nothing; with `wanted`
-    the operator asks for a new epoch. Returns what this process knows of the database, and whether
-    its epoch is new. The caller holds the locks. Raises Unavailable.
+    the operator asks for a new epoch. A process that is not `alone` is one of several nodes: what it
+    committed last says nothing about the others. Returns what this process knows of the database, and
+    whether its epoch is new. The caller holds the locks. Raises Unavailable.
     """
     mark = None if created else read(data)
     with translate_errors(), database.writer.connect() as connection, connection.begin():
+        if not alone:
+            lock(connection)
         entries = _entries(connection)
         cluster = _cluster(connection)
-        reason = "requested" if wanted else _loss(connection, mark, entries, cluster)
+        reason = "requested" if wanted else _loss(connection, mark, entries, cluster, alone=alone)
         now = epoch if reason is not None else entries[EPOCH]
         if reason is not None:
             change(connection, now)
+        number = number_of(connection)
         if not database.is_sqlite:
             _put(connection, RUN, run)
         if cluster is not None and cluster != entries.get(CLUSTER):
@@ -119,7 +144,8 @@ def start(database: Database, data: Path, *, epoch: str, run: str, created: bool
         newest = log.newest(connection)
     if reason is not None:
         tell(reason, now)
-    started = Mark(now, "" if database.is_sqlite else run, Commit(*newest[:3]) if newest is not None else None)
+    commit = Commit(*newest[:3]) if newest is not None else None
+    started = Mark(now, "" if database.is_sqlite else run, commit, number=number)
     write(data, started)
     return started, reason is not None
 
@@ -129,6 +155,9 @@ def tell(reason: str, epoch: str) -> None:
     if reason == "requested":
         logger.warning("new_epoch", reason=reason, epoch=epoch)
         return
+    if reason == "adopted":
+        logger.warning("epoch_adopted", epoch=epoch, advice="Another node has begun a new history.")
+        return
     what = "lacks messages that this server stored in it"
     if reason == "another_timeline":
         what = "is on another timeline, or is a copy, and may lack messages, since the server did not stop cleanly"
@@ -136,7 +165,9 @@ def tell(reason: str, epoch: str) -> None:
     logger.error("new_epoch", reason=reason, epoch=epoch, advice=advice)
 
 
-def _loss(connection: Connection, mark: Mark | None, entries: Mapping[str, str], cluster: str | None) -> str | None:
+def _loss(
+    connection: Connection, mark: Mark | None, entries: Mapping[str, str], cluster: str | None, *, alone: bool
+) -> str | None:
     """Return why the database may lack commits of earlier runs, None if it lacks none."""
     if mark is not None:
         if not seen(connection, mark.commit)[1]:
@@ -145,8 +176,18 @@ def _loss(connection: Connection, mark: Mark | None, entries: Mapping[str, str],
             return "another_epoch"
     if cluster is None or entries.get(CLUSTER, cluster) == cluster:
         return None
-    complete = mark is not None and mark.clean and mark.run == entries.get(RUN)
+    complete = alone and mark is not None and mark.clean and mark.run == entries.get(RUN)
     return None if complete else "another_timeline"
+
+
+def site(connection: Connection) -> str:
+    """Return what tells this site from others on the same bus: from cluster, database and schema.
+
+    A failover does not change it.
+    """
+    names = connection.execute(text("SELECT current_database(), current_schema()")).one()
+    cluster = (_cluster(connection) or "").partition(":")[0]
+    return sha256("\0".join((cluster, *map(str, names))).encode()).hexdigest()[:16]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
@@ -195,7 +236,7 @@ def forget(data: Path) -> None:
 
 
 def _entries(connection: Connection) -> dict[str, str]:
-    wanted = meta.c.key.in_((EPOCH, RUN, CLUSTER))
+    wanted = meta.c.key.in_((EPOCH, RUN, CLUSTER, NUMBER))
     return {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value).where(wanted))}
 
 

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import (
     Connection,
     Dialect,
@@ -28,8 +27,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from hubbub.domain.events import BY_TYPE, Entry, Event, SiteRoomEvent
-from hubbub.domain.model import SITE
+from hubbub.domain.entries import parse_event
+from hubbub.domain.events import Entry
 from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
@@ -290,17 +289,7 @@ def _room(topic: str) -> int:
 
 
 def _entry(topic: str, row: Sequence[Any], text: bytes) -> Entry:
-    return Entry(topic, row[0], _parse(topic, event_text.type_of(row), text), text)
-
-
-def _parse(topic: str, type_: str, text: bytes) -> Event:
-    body = orjson.loads(text)
-    if topic.startswith("user:"):
-        body["person"] = int(topic.removeprefix("user:"))
-    event = BY_TYPE[type_]
-    if issubclass(event, SiteRoomEvent):
-        body["in_site"] = topic == SITE
-    return event.model_validate(body)
+    return Entry(topic, row[0], parse_event(topic, event_text.type_of(row), text), text)
 
 
 def _heads(dialect: Dialect) -> Executable:

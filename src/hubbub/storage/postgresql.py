@@ -91,6 +91,17 @@ def lock_engine(url: URL, name: str) -> Engine:
     return made
 
 
+def bus_options() -> dict[str, Any]:
+    """Return the options of the connection of the bus, which has no SQLAlchemy engine."""
+    session = " ".join(f"-c {name}={value}" for name, value in SERVER_KEEPALIVE.items())
+    return {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "application_name": "hubbub-bus",
+        "options": session,
+        **CLIENT_KEEPALIVE,
+    }
+
+
 def _engine(url: URL, limits: dict[str, str], *, name: str = "hubbub", **options: Any) -> Engine:
     wanted = {"synchronous_commit": "on", **SERVER_KEEPALIVE, **limits}
     session = " ".join(f"-c {name}={value}" for name, value in wanted.items())

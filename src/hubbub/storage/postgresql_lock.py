@@ -1,7 +1,9 @@
 """The lock of a PostgreSQL database: an advisory lock held by one session.
 
-This version has no bus, so two servers on one database would not hear of each other's events. The
-second server is refused. The lock belongs to a session, so PostgreSQL releases it when the
+Without a bus, two servers on one database would not hear of each other's events, so the second server
+is refused. The nodes of a site with a bus share the lock; a server without a bus, a command and a
+restore hold it alone. So the two kinds exclude each other. Nodes with another kind of bus, or with
+another schema, are refused, too. The lock belongs to a session, so PostgreSQL releases it when the
 connection ends: at once when the process ends, within about 30 s (TCP keepalives, on both sides)
 when its machine disappears. Advisory locks are per database. The lock's number is derived from the
 schema, since several sites can share a database in schemas of their own.
@@ -29,6 +31,7 @@ from hubbub.domain.text import timestamp
 from hubbub.storage import postgresql
 from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.locks import DatabaseInUse
+from hubbub.storage.migrate import HEAD
 
 CLASS = 0x48756262
 """The first half of the lock's number. The second half is derived from the schema."""
@@ -40,12 +43,15 @@ RETRY_INTERVAL = 0.25
 MAX_NAME = 63
 """PostgreSQL truncates `application_name` to this many bytes."""
 
-HOLDER = text(
+HOLDERS = text(
     "SELECT a.application_name, (extract(epoch FROM a.backend_start) * 1000)::bigint FROM pg_locks l"
     " JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
     " AND l.classid = :class AND l.objid = :number"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND l.pid <> pg_backend_pid() ORDER BY 2"
 )
+NODE = "hubbub-node."
+"""How the names of nodes with a bus begin."""
 
 Purpose = Literal["serve", "command", "restore"]
 logger = structlog.get_logger(__name__)
@@ -68,14 +74,23 @@ class PostgresLock:
     a sentence for the operator.
     """
 
-    def __init__(self, url: URL, purpose: Purpose, on_lost: Callable[[str], object] = lambda sentence: None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        purpose: Purpose,
+        on_lost: Callable[[str], object] = lambda sentence: None,
+        *,
+        bus: str | None = None,
+    ) -> None:
+        """Prepare the lock. `bus` is the kind of the bus of a node that shares it."""
         self._purpose = purpose
+        self._node = f"{NODE}{bus}.{HEAD} " if bus is not None else None
         self._on_lost = on_lost
         self.on_regained: Callable[[], object] = lambda: None
         """Called on a thread when the lock was lost and is held again, perhaps on another machine."""
         host = re.sub(r"[^A-Za-z0-9._-]", "?", os.uname().nodename)
         tail = f" {os.getpid()} {secrets.token_hex(4)}"
-        head = f"hubbub-{purpose} "
+        head = self._node or f"hubbub-{purpose} "
         self._name = f"{head}{host[: MAX_NAME - len(head) - len(tail)]}{tail}"
         self._engine = postgresql.lock_engine(url, self._name)
         self._connection: Connection | None = None
@@ -92,7 +107,7 @@ class PostgresLock:
         while (holder := self._try()) is not None:
             if time.monotonic() >= deadline or self._stop.is_set():
                 self.close()
-                raise DatabaseInUse(_sentence(holder))
+                raise DatabaseInUse(self._sentence(holder))
             if not waiting:
                 waiting = True
                 logger.info("waiting_for_database", holder=holder.name)
@@ -118,10 +133,17 @@ class PostgresLock:
             connection = self._connection
             schema = str(connection.scalar(text("SELECT current_schema()")))
             number = {"class": CLASS, "number": zlib.crc32(schema.encode()) & 0x7FFFFFFF}
-            if connection.scalar(text("SELECT pg_try_advisory_lock(:class, :number)"), number):
+            shared = "_shared" if self._node is not None else ""
+            taken = connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}(:class, :number)"), number)
+            if taken and self._node is None:
                 return None
-            row = connection.execute(HOLDER, number).first()
-            return Holder(row[0] or "", row[1]) if row is not None else Holder("", None)
+            holders = [Holder(name or "", since) for name, since in connection.execute(HOLDERS, number)]
+            if not taken:
+                return holders[0] if holders else Holder("", None)
+            other = next((each for each in holders if not each.name.startswith(str(self._node))), None)
+            if other is not None:
+                connection.execute(text("SELECT pg_advisory_unlock_shared(:class, :number)"), number)
+            return other
 
     def _watch(self) -> None:
         while not self._stop.wait(CHECK_INTERVAL):
@@ -159,9 +181,9 @@ class PostgresLock:
                 return True
             # The holder may be our own last session that has not ended yet, or a command that ends
             # within seconds.
-            if holder.name.startswith(("hubbub-serve ", "hubbub-restore ")) and holder.name != self._name:
+            if holder.name.startswith(("hubbub-serve ", "hubbub-restore ", NODE)) and holder.name != self._name:
                 self._hang_up()
-                self._on_lost(_sentence(holder))
+                self._on_lost(self._sentence(holder))
                 return False
         return False
 
@@ -174,15 +196,25 @@ class PostgresLock:
             except Exception as error:
                 logger.info("disconnect_failed", reason=repr(error))
 
-
-def _sentence(holder: Holder) -> str:
-    found = re.fullmatch(r"hubbub-(\w+) (\S+) (\d+) \w+", holder.name)
-    since = f", since {timestamp(holder.since)[:19].replace('T', ' ')} UTC" if holder.since is not None else ""
-    process = f" (process {found[3]} on {found[2]}{since})" if found else ""
-    if found and found[1] != "serve":
-        return f"Another Hubbub command{process} is using this database. Try again when it has finished."
-    return (
-        f"Another Hubbub server{process} already uses this database. Several servers need a bus, which this version "
-        "does not have: stop the other server or use another database. For a command, name the data folder of the "
-        "running server with --data."
-    )
+    def _sentence(self, holder: Holder) -> str:
+        found = re.fullmatch(r"hubbub-([\w.]+) (\S+) (\d+) \w+", holder.name)
+        since = f", since {timestamp(holder.since)[:19].replace('T', ' ')} UTC" if holder.since is not None else ""
+        process = f" (process {found[3]} on {found[2]}{since})" if found else ""
+        if found and found[1] in ("command", "restore"):
+            return f"Another Hubbub command{process} is using this database. Try again when it has finished."
+        head = f"Another Hubbub server{process} already uses this database"
+        if self._node is None and holder.name.startswith(NODE):
+            return (
+                f"{head} with a bus. Set HUBBUB_BUS_URL to the same bus, or stop all other servers. For a command, "
+                "name the data folder of a running server with --data."
+            )
+        if self._node is None:
+            return (
+                f"{head}. Several servers need a bus: set HUBBUB_BUS_URL for all of them. Otherwise stop the other "
+                "server or use another database. For a command, name the data folder of the running server with --data."
+            )
+        if not holder.name.startswith(NODE):
+            return f"{head} without a bus. Stop it, or set its HUBBUB_BUS_URL, too."
+        if holder.name.startswith(self._node.rpartition(".")[0]):
+            return f"{head} with another version of its tables. Stop all servers before an upgrade."
+        return f"{head} with another kind of bus. All servers of a site need the same HUBBUB_BUS_URL."

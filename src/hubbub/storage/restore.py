@@ -40,7 +40,7 @@ PATIENCE = 3.0
 """Seconds within which the connections of a server that was killed must end."""
 RESTORED = "A backup was restored. Resume the webhook if this server takes the place of the one before."
 """Why webhooks are paused: a copy that is only looked at must not send events."""
-PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER)
+PROCESS_ENTRIES = ("nodes", epochs.RUN, epochs.CLUSTER, epochs.NUMBER)
 """Entries of `meta` that belong to the processes which ran on the old database."""
 
 OTHERS = text(

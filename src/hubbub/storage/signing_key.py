@@ -3,6 +3,9 @@
 It is a file in the data folder, and its fingerprint is stored in the database that it belongs to.
 The fingerprint is a hash of a random key of 256 bits, so it reveals nothing.
 
+Several nodes of one site need the same key. Unless the operator copies it, it is in the database, too:
+a new node writes it to its own data folder.
+
 With the fingerprint a server detects a key other than the one that signed its users' tokens, and
 finishes a restore that was interrupted at the next start: the restored key waits beside the old one
 until the restored database, which has its fingerprint, is in place. Putting the database in place
@@ -28,6 +31,8 @@ NEXT = "secret.key.next"
 SIZE = 32
 ENTRY = "signing_key"
 """The key of the fingerprint in `meta`."""
+SHARED = "signing_key_shared"
+"""The key in `meta` of the signing key itself, if several nodes share it through the database."""
 
 logger = structlog.get_logger(__name__)
 
@@ -74,7 +79,7 @@ def known(connection: Connection) -> str | None:
 
 def record(connection: Connection, key: bytes | None) -> None:
     """Store which key belongs to the database. None leaves that to the next start."""
-    connection.execute(delete(meta).where(meta.c.key == ENTRY))
+    connection.execute(delete(meta).where(meta.c.key.in_((ENTRY, SHARED))))
     if key is not None:
         connection.execute(insert(meta).values(key=ENTRY, value=fingerprint(key)))
 
@@ -110,6 +115,51 @@ def obtain(data: Path, database: Database, *, serving: bool, signs: bool = True)
     if wanted is None:
         _record(database, key)
     return key
+
+
+def obtain_shared(data: Path, database: Database, *, in_database: bool) -> bytes:
+    """Return the key of this site for one of its nodes, and create it at the first use.
+
+    Nodes that start at once wait for each other. With `in_database` the key is stored there for new
+    nodes. Otherwise it is removed from there, and the operator copies the file to each node.
+    Raises KeyUnusable, Unavailable, OSError.
+    """
+    path = data / KEY
+    with database.migrating() as connection, connection.begin():
+        wanted = known(connection)
+        finish_restore(data, wanted)
+        stored = _shared(connection)
+        key = read(path)
+        if key is not None and wanted not in (None, fingerprint(key)):
+            raise KeyUnusable(
+                f"The signing key {path} does not match this database. If this node is new, delete the file: the node "
+                "then takes the site's key from the database. Otherwise restore the right file."
+            )
+        if key is None and in_database and stored is not None and wanted == fingerprint(stored):
+            key = stored
+            write_file(path, key)
+        if key is None and wanted is not None:
+            raise KeyUnusable(
+                f"This node has no signing key, and the database has none for it. Copy {KEY} from another node to "
+                f"{path}. If no node has it, start one server without HUBBUB_BUS_URL: it creates a new key, and all "
+                "users are logged out except in browsers."
+            )
+        if key is None:
+            key = secrets.token_bytes(SIZE)
+            write_file(path, key)
+        if wanted is None:
+            record(connection, key)
+        if not in_database:
+            connection.execute(delete(meta).where(meta.c.key == SHARED))
+        elif stored != key:
+            connection.execute(delete(meta).where(meta.c.key == SHARED))
+            connection.execute(insert(meta).values(key=SHARED, value=key.hex()))
+    return key
+
+
+def _shared(connection: Connection) -> bytes | None:
+    found: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == SHARED))
+    return None if found is None else bytes.fromhex(found)
 
 
 def of_database(data: Path, wanted: str | None) -> bytes | None:

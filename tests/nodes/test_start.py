@@ -1,0 +1,133 @@
+"""Which servers start beside each other, and what they share."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from hubbub import main
+from hubbub.settings import WrongSetting, load
+from hubbub.storage import postgresql_lock
+from hubbub.storage.locks import DatabaseInUse
+from hubbub.storage.postgresql_lock import PostgresLock
+from tests.conftest import MakeServer, Run
+from tests.nodes.conftest import MakeSite
+from tests.support.postgres import Postgres
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql_lock, "SERVER_TIMEOUT", 0.3)
+    monkeypatch.setattr(postgresql_lock, "COMMAND_TIMEOUT", 0.3)
+
+
+@pytest.mark.faults
+def test_nodes_share_the_signing_key_and_the_first_of_them_migrates(make_site: MakeSite) -> None:
+    site = make_site(3)
+    keys = {(node.data / "secret.key").read_bytes() for node in site.nodes}
+    assert len(keys) == 1
+    assert sum(bool(node.log_lines("migrated")) for node in site.nodes) == 1
+    account = site.nodes[0].sign_up()
+    for number in range(3):
+        assert site.there(account, number).get("/users/me")["id"] == account.id
+
+
+@pytest.mark.faults
+def test_a_site_without_the_key_in_the_database_needs_a_copied_file(
+    make_server: MakeServer, postgres_server: Postgres, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"HUBBUB_DATABASE_URL": postgres_server.fresh(), "HUBBUB_BUS_URL": "postgresql",
+                "HUBBUB_KEY_IN_DATABASE": "off"}  # fmt: skip
+    first = make_server(settings).start()
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    sentence = run("serve", "--port", "0", "--data", tmp_path / "second", "--set", "log_level=error", fails=True)
+    assert sentence.startswith("This node has no signing key")
+    (tmp_path / "second" / "secret.key").write_bytes((first.data / "secret.key").read_bytes())
+    second = make_server(settings, data=tmp_path / "second").start()
+    account = first.sign_up()
+    assert second.log_in(account.name).id == account.id
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("holder", "asker", "sentence"),
+    [
+        (None, None, "Several servers need a bus: set HUBBUB_BUS_URL"),
+        ("nats", None, "with a bus. Set HUBBUB_BUS_URL to the same bus"),
+        (None, "nats", "without a bus. Stop it, or set its HUBBUB_BUS_URL"),
+        ("nats", "postgresql", "with another kind of bus"),
+        ("nats", "nats", ""),
+    ],
+)
+def test_servers_with_and_without_a_bus_exclude_each_other(
+    postgres_server: Postgres, holder: str | None, asker: str | None, sentence: str
+) -> None:
+    url = make_url(postgres_server.empty())
+    first, second = (PostgresLock(url, "serve", bus=bus) for bus in (holder, asker))
+    first.acquire()
+    try:
+        if sentence:
+            with pytest.raises(DatabaseInUse, match=sentence):
+                second.acquire()
+        else:
+            second.acquire()
+    finally:
+        second.close()
+        first.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_node_with_another_schema_is_refused(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = make_url(postgres_server.empty())
+    first = PostgresLock(url, "serve", bus="nats")
+    monkeypatch.setattr(postgresql_lock, "HEAD", "9999")
+    second = PostgresLock(url, "serve", bus="nats")
+    first.acquire()
+    try:
+        with pytest.raises(DatabaseInUse, match="another version of its tables"):
+            second.acquire()
+    finally:
+        second.close()
+        first.close()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("purpose", ["command", "restore"])
+def test_a_command_beside_nodes_is_refused(postgres_server: Postgres, purpose: postgresql_lock.Purpose) -> None:
+    url = make_url(postgres_server.empty())
+    node, command = PostgresLock(url, "serve", bus="nats"), PostgresLock(url, purpose)
+    node.acquire()
+    try:
+        with pytest.raises(DatabaseInUse, match="name the data folder of a running server"):
+            command.acquire()
+    finally:
+        command.close()
+        node.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"bus_url": "postgresql"}, "HUBBUB_BUS_URL needs a PostgreSQL database: set HUBBUB_DATABASE_URL."),
+        ({"bus_ca": "/ca.pem"}, "HUBBUB_BUS_CA needs a HUBBUB_BUS_URL with a NATS server."),
+        ({"bus_url": "postgresql", "bus_credentials": "/me.creds"}, "HUBBUB_BUS_CREDENTIALS needs a HUBBUB_BUS_URL"),
+        ({"bus_url": "tls://a", "bus_key": "/key.pem"}, "HUBBUB_BUS_KEY needs HUBBUB_BUS_CERTIFICATE."),
+    ],
+)
+async def test_a_bus_that_cannot_work_is_refused_with_a_sentence(
+    tmp_path: Path, settings: dict[str, str], sentence: str
+) -> None:
+    chosen, _ = load({**settings, "data": tmp_path / "data"})
+    with pytest.raises(WrongSetting, match=sentence):
+        async with main.running(chosen):
+            pass
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_server_without_a_bus_imports_no_client_of_one() -> None:
+    code = "import sys, hubbub.main; print([n for n in ('nats', 'nkeys', 'psycopg') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
