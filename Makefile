@@ -65,7 +65,7 @@ bench: setup
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --constraint requirements/runtime.txt --output-file requirements/dev.txt
-	$(BIN)/uv pip compile pyproject.toml --extra postgresql $(LOCK) --constraint requirements/dev.txt --output-file requirements/image.txt
+	$(BIN)/uv pip compile pyproject.toml --extra postgresql --extra nats $(LOCK) --constraint requirements/dev.txt --output-file requirements/image.txt
 	$(BIN)/uv pip compile --group build $(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt
 
 image: web
