@@ -25,6 +25,7 @@ NO_PAGES = {
     "search_messages": "its pages have their key in `next`: tests/search/test_rights.py",
     "show_message": "the quotes of one message",
     "list_followers": "has pages; for staff alone, so tests/followers/test_staff.py walks them",
+    "list_settings": "as many as there are settings",
     "list_webhooks": "at most 10 of a room, and 20 of the site",
     "show_webhook": "the types of events that it gets",
     "list_webhook_deliveries": "the last 50",
