@@ -108,6 +108,9 @@ async def exchange_all(recorder: Recorder, alice: Account, bob: Account, carol: 
     opened = await first.until(type="session.opened")
     await asyncio.to_thread(alice.request, "DELETE", f"/api/sessions/{opened['session']}")
     await first.until(type="session.closed")
+    owner = await asyncio.to_thread(alice.server.create_owner)
+    await asyncio.to_thread(owner.request, "PUT", "/api/settings/name", json={"value": "The Lounge"})
+    await first.until(type="site.updated")
     await resume(recorder, alice, bob, room)
     for connection in (first, second):
         await connection.socket.close()
