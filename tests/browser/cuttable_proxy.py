@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import threading
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.support.server import Server
 
 CHUNK = 65_536
+PATIENCE = 30.0
 
 
 class CuttableProxy:
@@ -17,7 +19,7 @@ class CuttableProxy:
     def __init__(self, server: Server) -> None:
         self._target = server.port
         self._whole = True
-        self._open: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -29,33 +31,37 @@ class CuttableProxy:
         return f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
-        """Close every connection and accept no new one."""
+        """Close every connection and accept no new one. Returns when they are closed."""
         self._whole = False
-        self._loop.call_soon_threadsafe(self._abort)
+        self._run(self._abort())
 
     def mend(self) -> None:
         self._whole = True
 
-    def _abort(self) -> None:
-        for writer in self._open:
+    async def _abort(self) -> None:
+        writers = tuple(self._writers)
+        for writer in writers:
             writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if not self._whole:
-            writer.transport.abort()
-            return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        if not self._whole:  # cut meanwhile: this connection was not among those that the cut closed
-            writer.transport.abort()
-            far_writer.transport.abort()
-            return
-        self._open |= {writer, far_writer}
-        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-        self._open -= {writer, far_writer}
+        self._writers.add(writer)
+        both = [writer]
+        if self._whole:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            self._writers.add(far_writer)
+            both.append(far_writer)
+            if self._whole:  # else cut meanwhile
+                await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        for each in both:
+            each.transport.abort()
+            with contextlib.suppress(OSError):
+                await each.wait_closed()
+        self._writers.difference_update(both)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -64,24 +70,28 @@ class CuttableProxy:
                 await writer.drain()
         writer.close()
 
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
 
     async def _end(self) -> None:
         assert self._listener is not None
+        self._whole = False
         self._listener.close()
-        self._abort()
+        await self._abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self._run(self._listen())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()

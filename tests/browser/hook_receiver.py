@@ -54,6 +54,7 @@ class HookReceiver:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # the connections that were aborted note their end
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -67,6 +67,7 @@ def write_and_edit(keys: Keyboard, world: World) -> None:
     expect(history.locator("li .body")).to_have_count(2)
     keys.somewhere("dialog")
     keys.press("Escape")
+    expect(history).to_have_count(0)
     keys.at("button", "(edited)")
     keys.press("Escape")
     keys.on("in the drawer")

@@ -16,6 +16,8 @@ from tests.browser.person import Person
 from tests.support.server import Server
 
 DIALOGS = re.compile(r"/assets/RoomDialogs-")
+PRELOADED = "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('/assets/ChatDialogs-'))"
+"""The last part that the chat loads by itself has arrived."""
 
 
 @pytest.fixture
@@ -41,6 +43,8 @@ def test_a_part_that_failed_to_load_is_shown_after_a_retry(
     ann.address = proxy.url
     without_worker(ann, server.sign_up("ann").name)
     page, opener = ann.page, ann.page.get_by_title("About this room")
+    page.wait_for_function(PRELOADED)  # a script that fails on its way is not requested again
+    page.wait_for_load_state("networkidle")
     proxy.cut()
     page.get_by_role("button", name="People, ").click()
     expect(page.get_by_role("alert")).to_contain_text("Couldn't load this")

@@ -21,7 +21,7 @@ import httpx
 from hubbub.cli.operator import ask_server
 from hubbub.control import CreateUser, MakeResetLink
 from tests.support import forked, quick_passwords
-from tests.support.patience import patient_post
+from tests.support.patience import ATTEMPTS, patient_post
 from tests.support.ports import free_port as free_port
 from tests.support.waiting import eventually_blocking
 
@@ -211,8 +211,11 @@ class Server:
 
     def sign_up(self, prefix: str = "user") -> "Account":
         """Sign up a member with a unique name over REST, logged in by token."""
-        name = f"{prefix}{next(_numbers)}"
-        answer = patient_post(_http, f"{self.url}/api/users", json={"username": name, "password": PASSWORD})
+        for _ in range(ATTEMPTS):
+            name = f"{prefix}{next(_numbers)}"  # a new one each time: the account may exist in spite of a 503
+            answer = _http.post(f"{self.url}/api/users", json={"username": name, "password": PASSWORD})
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
         assert answer.status_code == 201, answer.text
         return self.log_in(name)
 

@@ -105,7 +105,8 @@ def number_of(connection: Connection) -> int:
 
 def lock(connection: Connection) -> tuple[str, int]:
     """Keep other nodes from beginning an epoch; return the present one and its number."""
-    found: str = connection.execute(select(meta.c.value).where(meta.c.key == EPOCH).with_for_update()).scalar_one()
+    query = select(meta.c.value).where(meta.c.key == EPOCH).with_for_update()
+    found: str = connection.execute(query).scalar_one()
     return found, number_of(connection)
 
 

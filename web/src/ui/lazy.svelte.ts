@@ -23,15 +23,16 @@ export class LazyComponent<P extends Props> {
   constructor(readonly load: () => Promise<{ default: Component<P> }>) {}
 
   /**
-   * Load the component, again after a failure. Never throws. `sure` if the server has just
-   * answered.
+   * Load the component, again after a failure. Return whether it is there; never throw. `sure` if
+   * the server has just answered.
    */
-  want = async (sure = false): Promise<void> => {
-    if (this.component) return;
+  want = async (sure = false): Promise<boolean> => {
+    if (this.component) return true;
     this.failed = false;
     await (sure ? this.load() : importIfReachable(this.load)).then(
       (loaded) => (this.component = loaded.default),
       () => (this.failed = true),
     );
+    return !this.failed;
   };
 }
