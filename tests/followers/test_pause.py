@@ -10,7 +10,7 @@ from tests.followers.node import node_at
 from tests.support.waiting import eventually
 
 PATIENCE = 60.0
-PAUSE = 0.5
+PAUSE = 2.0
 
 
 class Noting(Follower):

@@ -555,8 +555,10 @@ class _Runner:
         if self._lease and self._lease.retries and not self._attempts:
             await self._retry_dead_letters()
             self._check()
+        more = False
         if self._hints:
             hinted = [self._hints.pop() for _ in range(min(PAGE, len(self._hints)))]
+            more = bool(self._hints)
             found = await self._read(followers.behind_among, name, hinted, now)
         else:
             first = not self._after
@@ -571,7 +573,7 @@ class _Runner:
             spread = random.uniform(0.9, 1.1)  # noqa: S311  so that many followers do not compare at once
             self._scan_at = 0.0 if self._after else self._clock.monotonic() + self._interval * spread
         await self._work(found)
-        if found and not self._hints:
+        if found and not more:
             self._rest_until = self._clock.monotonic() + self.follower.pause
 
     async def _set_back(self) -> None:
