@@ -262,6 +262,7 @@ def test_people_can_be_added_and_long_member_lists_are_paged(server: Server, ope
     expect(people(ann).get_by_role("listitem")).to_have_count(1)
     people(ann).get_by_label("Find someone").fill("")
     people(ann).get_by_role("button", name="Add people").click()
+    expect(ann.page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     ann.page.keyboard.type("no such name")
     expect(ann.page.get_by_text("No one else's name contains")).to_be_visible()
     ann.page.keyboard.press("Escape")
