@@ -45,7 +45,7 @@ Reply = Callable[[Any], None]
 
 
 class StoppedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still: no timer fires."""
+    """An event loop in which time stands still: no timer fires."""
 
     def time(self) -> float:
         return 0.0

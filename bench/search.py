@@ -1,7 +1,7 @@
 """Measure the search: queries over many messages, while others arrive.
 
     python -m bench.search FOLDER [--database URL|postgresql] [--messages 1000000] [--rate 1000] [--queries 300]
-    options: --built uses the index that an earlier run has built
+    python -m bench.search FOLDER --built     # with the index of an earlier run
 
 Fills an empty database with messages whose words have a realistic distribution (Zipf, with a
 vocabulary that grows with the text), builds the index, and measures queries of a user who is in all

@@ -40,7 +40,7 @@ On the wire an event is one flat object: ``{{"topic", "seq", "type", "at", …it
 \"""
 """,
 }
-"""The packages whose modules' public names are exported, with the docstring of the package."""
+"""The packages that export the public names of their modules, with the docstring of the package."""
 BESIDE = {"commands": {"examples"}}
 """Modules that are imported by their own name."""
 ORDER = {

@@ -27,7 +27,7 @@ EVENTS = ["message.sent", "message.edited", "message.deleted"]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose webhooks may call this machine."""
+    """A server that may call this machine with its webhooks."""
     launcher = ("-m", "tests.support.impatient_webhooks")
     with Server(tmp_path_factory.mktemp("server") / "data", LOCAL, launcher) as running:
         running.create_owner("boss")

@@ -228,7 +228,7 @@ def encoded(data: bytes) -> str:
 
 @pytest.fixture
 async def pair(address: str, tmp_path: Path) -> AsyncIterator[tuple[Node, Node, Nats]]:
-    """Two nodes on a NATS server whose messages have at most 2,000 bytes."""
+    """Two nodes on a NATS server that allows 2,000 bytes in a message."""
     with nats(tmp_path, "max_payload: 2000") as server:
         async with AsyncExitStack() as stack:
             first, second = [

@@ -133,7 +133,7 @@ async def indexed(server: Server, marked: Marked) -> None:
 
 
 def webhook(alice: Account, marked: Marked) -> int:
-    """Create a webhook for the room of the messages, whose receiver never answers."""
+    """Create a webhook for the room of the messages, with a receiver that never answers."""
     fields = {"room": marked.sent["message.send"]["room"], **WEBHOOK}
     return int(alice.request("POST", "/api/webhooks", json=fields).json()["id"])
 

@@ -51,7 +51,7 @@ def test_the_unit_restarts_a_failed_server_but_not_one_with_wrong_settings() -> 
 
 
 def analyse(command: str, folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run systemd-analyze on a unit whose program exists."""
+    """Run systemd-analyze on a unit with a program that exists."""
     path = folder / "hubbub.service"
     path.write_text(text.replace("/opt/hubbub/bin/hubbub", "/bin/true"))
     line = [program("systemd-analyze"), command, *options, str(path)]

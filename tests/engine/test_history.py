@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 
 
 class Remembering(Store):
-    """A store whose journal notices a database that went back in time."""
+    """A store with a journal that notices a database that went back in time."""
 
     history: History
     epochs: list[str]

@@ -161,7 +161,7 @@ def test_every_request_of_the_wire_has_an_example_that_its_model_accepts(kind: s
 
 
 OPERATOR = {"operator"}
-"""Modules whose routes are on the operator's socket."""
+"""Modules with routes on the operator's socket."""
 
 
 def test_every_router_is_in_the_list_of_routers() -> None:

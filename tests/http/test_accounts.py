@@ -21,32 +21,32 @@ async def sign_up(person: Person, username: str, **more: Any) -> httpx.Response:
 
 
 async def test_the_setup_link_creates_the_owner_and_works_once(world: World) -> None:
-    anybody = world.anybody()
-    assert (await anybody.get("/api/site")).json()["needs_owner"] is True
+    visitor = world.visitor()
+    assert (await visitor.get("/api/site")).json()["needs_owner"] is True
     token = await world.setup_token()
-    answer = await sign_up(anybody, "alice", setup=token)
+    answer = await sign_up(visitor, "alice", setup=token)
     assert (answer.status_code, answer.json()["role"]) == (201, "owner")
-    assert (await anybody.get("/api/site")).json()["needs_owner"] is False
-    assert (await sign_up(anybody, "bob", setup=token)).status_code == 403
+    assert (await visitor.get("/api/site")).json()["needs_owner"] is False
+    assert (await sign_up(visitor, "bob", setup=token)).status_code == 403
 
 
 async def test_a_new_setup_link_replaces_the_older_one(world: World) -> None:
     older, newer = await world.setup_token(), await world.setup_token()
-    anybody = world.anybody()
-    assert (await sign_up(anybody, "alice", setup=older)).status_code == 403
-    assert (await sign_up(anybody, "alice", setup=newer)).status_code == 201
+    visitor = world.visitor()
+    assert (await sign_up(visitor, "alice", setup=older)).status_code == 403
+    assert (await sign_up(visitor, "alice", setup=newer)).status_code == 201
 
 
 async def test_open_sign_up_creates_a_member_even_without_an_owner(world: World) -> None:
-    answer = await sign_up(world.anybody(), "alice")
+    answer = await sign_up(world.visitor(), "alice")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
-    assert (await world.anybody().get("/api/site")).json()["needs_owner"] is True
+    assert (await world.visitor().get("/api/site")).json()["needs_owner"] is True
 
 
 async def test_fifty_concurrent_sign_ups_with_one_setup_link_create_one_owner(world: World) -> None:
     token = await world.setup_token()
-    anybody = world.anybody()
-    answers = await asyncio.gather(*(sign_up(anybody, f"person{n}", setup=token) for n in range(50)))
+    visitor = world.visitor()
+    answers = await asyncio.gather(*(sign_up(visitor, f"person{n}", setup=token) for n in range(50)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
 
 
@@ -54,8 +54,8 @@ async def test_fifty_concurrent_sign_ups_with_an_invite_for_one_use_create_one_m
     async with world_at(tmp_path / "data", signup="invite") as world:
         alice = await world.program("alice", Role.OWNER)
         invite = (await alice.post("/api/invites", json={})).json()
-        anybody = world.anybody()
-        answers = await asyncio.gather(*(sign_up(anybody, f"person{n}", invite=invite["token"]) for n in range(50)))
+        visitor = world.visitor()
+        answers = await asyncio.gather(*(sign_up(visitor, f"person{n}", invite=invite["token"]) for n in range(50)))
         assert Counter(answer.status_code for answer in answers) == {201: 1, 403: 49}
         assert (await alice.get("/api/invites")).json() == {"invites": [], "more": False}
 
@@ -63,12 +63,12 @@ async def test_fifty_concurrent_sign_ups_with_an_invite_for_one_use_create_one_m
 async def test_an_invite_admits_as_many_users_as_it_has_uses(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", signup="invite") as world:
         alice = await world.program("alice", Role.ADMIN)
-        assert (await sign_up(world.anybody(), "eve")).status_code == 403
+        assert (await sign_up(world.visitor(), "eve")).status_code == 403
         invite = (await alice.post("/api/invites", json={"max_uses": 2})).json()
         assert invite["link"] == f"http://127.0.0.1:8000/invite#{invite['token']}"
-        checked = await world.anybody().post("/api/invites/check", json={"token": invite["token"]})
+        checked = await world.visitor().post("/api/invites/check", json={"token": invite["token"]})
         assert checked.json() == {"valid": True, "room": None, "room_name": None, "signup": True}
-        codes = [(await sign_up(world.anybody(), f"p{n}", invite=invite["token"])).status_code for n in range(3)]
+        codes = [(await sign_up(world.visitor(), f"p{n}", invite=invite["token"])).status_code for n in range(3)]
         assert codes == [201, 201, 403]
 
 
@@ -85,8 +85,8 @@ async def test_a_revoked_expired_or_unknown_invite_admits_no_users(tmp_path: Pat
             world.clock.ahead = 61
         else:
             token = "another"
-        assert (await world.anybody().post("/api/invites/check", json={"token": token})).json()["valid"] is False
-        assert (await sign_up(world.anybody(), "bob", invite=token)).status_code == 403
+        assert (await world.visitor().post("/api/invites/check", json={"token": token})).json()["valid"] is False
+        assert (await sign_up(world.visitor(), "bob", invite=token)).status_code == 403
 
 
 async def test_the_same_key_returns_the_same_invite_and_token(world: World) -> None:
@@ -105,24 +105,24 @@ async def test_members_cannot_create_list_or_revoke_invites(world: World) -> Non
 
 async def test_closed_sign_up_admits_only_the_owner(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", signup="closed") as world:
-        assert (await sign_up(world.anybody(), "bob")).status_code == 403
-        assert (await sign_up(world.anybody(), "alice", setup=await world.setup_token())).status_code == 201
+        assert (await sign_up(world.visitor(), "bob")).status_code == 403
+        assert (await sign_up(world.visitor(), "alice", setup=await world.setup_token())).status_code == 201
         alice = await world.token("alice")
         token = (await alice.post("/api/invites", json={})).json()["token"]
-        assert (await sign_up(world.anybody(), "bob", invite=token)).status_code == 403
+        assert (await sign_up(world.visitor(), "bob", invite=token)).status_code == 403
 
 
 async def test_sign_up_without_an_invite_does_not_reveal_taken_names(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", signup="invite") as world:
         await world.create("alice")
-        taken, free = await sign_up(world.anybody(), "alice"), await sign_up(world.anybody(), "zoe")
+        taken, free = await sign_up(world.visitor(), "alice"), await sign_up(world.visitor(), "zoe")
         assert (taken.status_code, taken.content) == (free.status_code, free.content)
 
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", "аlice", "ａlice", "here", "System", "deleted-7"])
 async def test_a_taken_reserved_or_lookalike_name_is_refused(world: World, name: str) -> None:
     await world.create("alice")
-    answer = await sign_up(world.anybody(), name)
+    answer = await sign_up(world.visitor(), name)
     # A name that mixes two scripts is invalid.
     assert answer.status_code == (400 if name == "аlice" else 409), answer.text
 
@@ -142,7 +142,7 @@ async def test_the_operator_may_create_users_with_reserved_names(world: World) -
 async def test_passwords_are_accepted_within_their_limits_and_refused_beyond(
     world: World, password: str, status: int
 ) -> None:
-    assert (await sign_up(world.anybody(), "somebody", password=password)).status_code == status
+    assert (await sign_up(world.visitor(), "somebody", password=password)).status_code == status
 
 
 async def test_extra_fields_at_sign_up_give_no_privileges(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_extra_fields_at_sign_up_give_no_privileges(world: World) -> None:
     The account is a plain member.
     """
     extra = {"role": "owner", "id": 1, "disabled": False, "password_hash": "x", "skeleton": "x", "created_at": 1}
-    answer = await sign_up(world.anybody(), "mallory", **extra, signup="open", setup_hash="x", invite_hash="x")
+    answer = await sign_up(world.visitor(), "mallory", **extra, signup="open", setup_hash="x", invite_hash="x")
     assert (answer.status_code, answer.json()["role"]) == (201, "member")
     assert answer.json()["id"] != 1
 
@@ -172,7 +172,7 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(world: W
     assert (await bob.ask("DELETE", "/api/users/me", json={"password": PASSWORD})).status_code == 204
 
     assert (await bob.get("/users/me")).status_code == 401
-    refused = await world.anybody().post("/token", data={"username": "bob", "password": PASSWORD})
+    refused = await world.visitor().post("/token", data={"username": "bob", "password": PASSWORD})
     assert refused.status_code == 401
     page = (await alice.get(f"/api/rooms/{LOBBY}/messages")).json()["messages"]
     assert [(m["body"], m["name"]) for m in page] == [("I was here", f"deleted-{bob.id}")]
@@ -180,7 +180,7 @@ async def test_a_deleted_account_leaves_its_messages_and_frees_its_name(world: W
     assert (last["type"], last["user"], last["user_name"]) == ("member.left", bob.id, "bob")
     assert (await alice.get(f"/api/rooms/{own}")).json()["room"]["member_count"] == 0
     assert (await alice.get(f"/api/users/{bob.id}")).json()["name"] == f"deleted-{bob.id}"
-    again = await sign_up(world.anybody(), "bob")
+    again = await sign_up(world.visitor(), "bob")
     assert again.status_code == 201
     assert again.json()["id"] != bob.id
 

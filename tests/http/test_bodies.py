@@ -37,7 +37,7 @@ async def test_unknown_query_parameters_are_refused(world: World, path: str) -> 
     for query in ("limt=3", "befor=5", "Limit=3", "LIMIT", "a%00=1", "window=1"):
         answer = await alice.get(f"{path}{sign}{query}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), query
-    assert (await world.anybody().get(f"{path}{sign}limt=3")).status_code == 401
+    assert (await world.visitor().get(f"{path}{sign}limt=3")).status_code == 401
 
 
 @pytest.mark.parametrize(("size", "too_long"), [(MAX_PATH, False), (MAX_PATH + 1, True)])
@@ -155,6 +155,6 @@ async def test_numbers_and_names_out_of_bounds_are_a_bad_request(world: World, p
 )  # fmt: skip
 async def test_a_malformed_form_is_a_bad_request(world: World, form: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert (await world.anybody().post("/token", content=form, headers=headers)).status_code == 400
-    multipart = await world.anybody().post("/token", files={"username": b"alice"})
+    assert (await world.visitor().post("/token", content=form, headers=headers)).status_code == 400
+    multipart = await world.visitor().post("/token", files={"username": b"alice"})
     assert multipart.status_code == 400

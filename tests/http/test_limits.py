@@ -27,15 +27,15 @@ async def attempt(person: Person, name: str, **headers: str) -> int:
 
 
 async def test_an_account_takes_five_log_in_attempts_a_minute_and_is_never_locked(limited: World) -> None:
-    codes = [await attempt(limited.anybody(f"198.51.100.{n}"), "alice") for n in range(6)]
+    codes = [await attempt(limited.visitor(f"198.51.100.{n}"), "alice") for n in range(6)]
     assert codes == [401] * 5 + [429]
-    assert await attempt(limited.anybody("198.51.100.99"), "ALICE") == 429
+    assert await attempt(limited.visitor("198.51.100.99"), "ALICE") == 429
     limited.clock.ahead = 12.5
-    assert await attempt(limited.anybody("198.51.100.99"), "alice") == 401
+    assert await attempt(limited.visitor("198.51.100.99"), "alice") == 401
 
 
 async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_say(limited: World) -> None:
-    person = limited.anybody()
+    person = limited.visitor()
     codes = []
     for n in range(30):
         forged = ".".join(str(random.randrange(1, 255)) for _ in range(4))
@@ -47,7 +47,7 @@ async def test_an_address_takes_twenty_attempts_a_minute_whatever_its_headers_sa
 async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_is_limited(tmp_path: Path) -> None:
     proxies = (ip_network("10.0.0.0/8"),)
     async with world_at(tmp_path / "data", rate_limits=True, trusted_proxies=proxies) as world:
-        proxy = world.anybody("10.0.0.1")
+        proxy = world.visitor("10.0.0.1")
         for n in range(20):
             hops = {"X-Forwarded-For": f"203.0.113.{n}, 198.51.100.1, 10.0.0.2"}
             assert await attempt(proxy, f"user{n}", **hops) == 401
@@ -56,7 +56,7 @@ async def test_behind_a_trusted_proxy_the_nearest_untrusted_hop_is_limited(tmp_p
 
 
 async def test_an_address_creates_five_accounts_an_hour_and_taken_names_cost_nothing(limited: World) -> None:
-    person = limited.anybody()
+    person = limited.visitor()
     body = {"password": "a fine long password"}
     codes = []
     for name in ("a1", "a1", "A1", "a2", "a3", "a4", "a5", "a6"):
@@ -78,5 +78,5 @@ async def test_sends_and_other_commands_have_separate_buckets(limited: World) ->
 
 
 async def test_disabled_rate_limits_refuse_nothing(world: World) -> None:
-    person = world.anybody()
+    person = world.visitor()
     assert [await attempt(person, "alice") for _ in range(30)] == [401] * 30

@@ -37,10 +37,10 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 async def statuses(data: Path, documents: int, histories: int) -> list[int]:
     """Return the statuses of simultaneous requests, the first ones in this process."""
     async with world_at(data) as world:
-        alice, anybody = await world.program("alice"), world.anybody()
+        alice, visitor = await world.program("alice"), world.visitor()
         world.app.openapi_schema = None  # The fixture may have built it to check answers against.
         v2.get_cached_model_fields.cache_clear()
-        first = [anybody.get("/openapi.json") for _ in range(documents)]
+        first = [visitor.get("/openapi.json") for _ in range(documents)]
         then = [alice.get(f"/api/rooms/{LOBBY}/messages", params={"limit": 1}) for _ in range(histories)]
         with capture_logs():  # This keeps a failure from printing all of FastAPI's routes.
             return [answer.status_code for answer in await asyncio.gather(*first, *then)]

@@ -96,7 +96,7 @@ async def test_a_rebound_host_name_is_not_the_sites_own(world: World) -> None:
     await world.create("alice")
     alice = await world.browser("alice")
     value = alice.client.cookies["hubbub_session"]
-    eve = world.anybody(host="evil.example:8000")
+    eve = world.visitor(host="evil.example:8000")
     headers = {"Origin": "http://evil.example:8000", "Cookie": f"hubbub_session={value}"}
     assert (await eve.post(f"/api/rooms/{LOBBY}/join", headers=headers)).status_code == 403
 
@@ -111,7 +111,7 @@ async def test_with_a_public_url_only_that_origin_is_the_sites_own(tmp_path: Pat
 
 
 async def test_no_answer_allows_other_origins_to_read_it(world: World) -> None:
-    answer = await world.anybody().get("/api/site", headers={"Origin": "http://evil.example"})
+    answer = await world.visitor().get("/api/site", headers={"Origin": "http://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    assert (await world.anybody().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405
+    assert (await world.visitor().ask("OPTIONS", "/api/login", headers=preflight)).status_code == 405

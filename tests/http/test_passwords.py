@@ -19,12 +19,12 @@ async def test_a_new_password_ends_all_other_sessions(world: World) -> None:
     assert (await browser.ask("PUT", "/api/users/me/password", json=body)).status_code == 204
     assert browser.client.cookies["hubbub_session"] != old
     assert (await browser.get("/users/me")).status_code == 200
-    assert (await world.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
+    assert (await world.visitor().get("/users/me", headers={"Cookie": f"hubbub_session={old}"})).status_code == 401
     assert (await other.get("/users/me")).status_code == 401
     assert (await program.get("/users/me")).status_code == 401
     assert (await program.post("/token/refresh", json={"refresh_token": program.refresh})).status_code == 401
     assert (
-        await world.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+        await world.visitor().post("/api/login", json={"username": "alice", "password": PASSWORD})
     ).status_code == 401
     assert (await world.token("alice", "a much better one")).name == "alice"
 
@@ -39,11 +39,11 @@ async def test_a_program_keeps_its_session_when_it_changes_its_password(world: W
 async def test_a_reset_link_sets_the_password_once(world: World) -> None:
     alice = await world.program("alice")
     await _reset_link(world, alice.id, "token")
-    anybody = world.anybody()
-    assert (await anybody.post("/api/reset", json={"token": "other", "password": "a new password"})).status_code == 403
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "short"})).status_code == 400
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 204
-    assert (await anybody.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 403
+    visitor = world.visitor()
+    assert (await visitor.post("/api/reset", json={"token": "other", "password": "a new password"})).status_code == 403
+    assert (await visitor.post("/api/reset", json={"token": "token", "password": "short"})).status_code == 400
+    assert (await visitor.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 204
+    assert (await visitor.post("/api/reset", json={"token": "token", "password": "a new password"})).status_code == 403
     assert (await alice.get("/users/me")).status_code == 401
     assert (await world.token("alice", "a new password")).name == "alice"
 
@@ -52,7 +52,7 @@ async def test_a_reset_link_expires(world: World) -> None:
     alice = await world.program("alice")
     await _reset_link(world, alice.id, "token")
     world.clock.ahead = 3_601
-    answer = await world.anybody().post("/api/reset", json={"token": "token", "password": "a new password"})
+    answer = await world.visitor().post("/api/reset", json={"token": "token", "password": "a new password"})
     assert answer.status_code == 403
 
 

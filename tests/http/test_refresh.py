@@ -15,12 +15,12 @@ async def refresh(person: Person, token: str) -> httpx.Response:
 
 async def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(world: World) -> None:
     alice = await world.program("alice")
-    anybody = world.anybody()
-    second = (await refresh(anybody, alice.refresh)).json()["refresh_token"]
-    third = (await anybody.post("/token/refresh", data={"refresh_token": second})).json()["refresh_token"]
+    visitor = world.visitor()
+    second = (await refresh(visitor, alice.refresh)).json()["refresh_token"]
+    third = (await visitor.post("/token/refresh", data={"refresh_token": second})).json()["refresh_token"]
     assert (await alice.get("/users/me")).status_code == 200
-    assert (await refresh(anybody, alice.refresh)).status_code == 401
-    assert (await refresh(anybody, third)).status_code == 401
+    assert (await refresh(visitor, alice.refresh)).status_code == 401
+    assert (await refresh(visitor, third)).status_code == 401
     assert (await alice.get("/users/me")).status_code == 401
 
 

@@ -77,7 +77,7 @@ async def test_pages_refer_to_their_files_relatively(client: httpx.AsyncClient) 
 
 async def test_the_root_path_without_its_slash_redirects_to_the_page(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", public_url=PUBLIC) as world:
-        asked = world.anybody()
+        asked = world.visitor()
         for method in ("GET", "HEAD"):
             answer = await asked.ask(method, "/our/chat?x=1", headers=HTML)
             assert answer.status_code == 307
@@ -123,7 +123,7 @@ async def test_only_a_trusted_proxy_decides_whether_the_request_was_https(
 ) -> None:
     async with world_at(tmp_path / "data", trusted_proxies=trusted) as world:
         await world.create("alice")
-        person = world.anybody(address="198.51.100.7")
+        person = world.visitor(address="198.51.100.7")
         login = {"username": "alice", "password": PASSWORD}
         answer = await person.post("/api/login", json=login, headers={"X-Forwarded-Proto": told})
         assert answer.headers["set-cookie"].startswith("__Host-" if secure else "hubbub_session=")

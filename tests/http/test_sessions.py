@@ -22,14 +22,14 @@ CLOSED_TO_STRANGERS = [
 
 async def test_the_token_route_answers_as_in_the_fastapi_tutorial(world: World) -> None:
     await world.create("alice")
-    anybody = world.anybody()
+    visitor = world.visitor()
     for extra in ({}, {"grant_type": "password", "scope": "", "client_id": "x", "client_secret": "y"}):
-        answer = await anybody.post("/token", data={"username": "alice", "password": PASSWORD, **extra})
+        answer = await visitor.post("/token", data={"username": "alice", "password": PASSWORD, **extra})
         assert answer.status_code == 200
         assert answer.json().keys() == {"access_token", "token_type", "expires_in", "refresh_token"}
         assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("bearer", 600)
         assert answer.headers["cache-control"] == "no-store"
-    refused = await anybody.post("/token", data={"username": "alice", "password": "wrong"})
+    refused = await visitor.post("/token", data={"username": "alice", "password": "wrong"})
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
     assert refused.json()["detail"] == refused.json()["error"]["message"]
@@ -55,8 +55,8 @@ async def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same
         ("", ""),
     ]:  # fmt: skip
         body = {"username": name, "password": password}
-        anybody = world.anybody()
-        answer = await anybody.post(route, json=body) if route == "/api/login" else await anybody.post(route, data=body)
+        visitor = world.visitor()
+        answer = await visitor.post(route, json=body) if route == "/api/login" else await visitor.post(route, data=body)
         answers.append((answer.status_code, answer.content))
     assert len(set(answers)) == 1
     assert answers[0][0] == 401
@@ -64,7 +64,7 @@ async def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same
 
 async def test_the_session_cookie_is_not_readable_by_scripts(world: World) -> None:
     await world.create("alice")
-    answer = await world.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+    answer = await world.visitor().post("/api/login", json={"username": "alice", "password": PASSWORD})
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("hubbub_session=")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
@@ -74,7 +74,7 @@ async def test_the_session_cookie_is_not_readable_by_scripts(world: World) -> No
 async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", public_url="https://chat.example.org") as world:
         await world.create("alice")
-        answer = await world.anybody().post("/api/login", json={"username": "alice", "password": PASSWORD})
+        answer = await world.visitor().post("/api/login", json={"username": "alice", "password": PASSWORD})
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-hubbub_session=")
         assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
@@ -82,7 +82,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> Non
         assert "max-age=31536000" in answer.headers["strict-transport-security"]
         value = cookie.split(";")[0].partition("=")[2]
         for name, status in (("__Host-hubbub_session", 200), ("hubbub_session", 401)):
-            found = await world.anybody().get("/users/me", headers={"Cookie": f"{name}={value}"})
+            found = await world.visitor().get("/users/me", headers={"Cookie": f"{name}={value}"})
             assert found.status_code == status
 
 
@@ -97,7 +97,7 @@ async def test_each_log_in_opens_a_session_of_its_own(world: World) -> None:
 async def test_a_credential_is_refused_everywhere_after_log_out(world: World, kind: str) -> None:
     await world.create("alice")
     alice = await (world.browser if kind == "browser" else world.token)("alice")
-    stolen = world.anybody()
+    stolen = world.visitor()
     stolen.client.headers.update(SAME_ORIGIN)
     if kind == "token":
         stolen.client.headers["Authorization"] = alice.client.headers["Authorization"]
@@ -148,18 +148,18 @@ async def test_a_disabled_user_is_refused_everywhere(world: World) -> None:
     for person in (alice, browser):
         assert (await person.get("/users/me")).status_code == 401
         assert (await person.post(f"/api/rooms/{LOBBY}/messages", json={"key": "k", "body": "x"})).status_code == 401
-    assert (await world.anybody().post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
+    assert (await world.visitor().post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
     form = {"username": "alice", "password": PASSWORD}
-    assert (await world.anybody().post("/token", data=form)).status_code == 401
-    assert (await world.anybody().post("/api/login", json=form)).status_code == 401
+    assert (await world.visitor().post("/token", data=form)).status_code == 401
+    assert (await world.visitor().post("/api/login", json=form)).status_code == 401
     await world.services.journal.submit(SetDisabled(user=alice.id, disabled=False), SYSTEM)
     assert (await alice.get("/users/me")).status_code == 401
-    assert (await world.anybody().post("/token", data=form)).status_code == 200
+    assert (await world.visitor().post("/token", data=form)).status_code == 200
 
 
 async def test_a_session_is_listed_with_its_client_and_without_secrets(world: World) -> None:
     await world.create("alice")
-    alice = world.anybody()
+    alice = world.visitor()
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
     alice.client.headers["User-Agent"] = agent
     await alice.post("/api/login", json={"username": "alice", "password": PASSWORD})
@@ -183,7 +183,7 @@ async def test_a_session_is_listed_with_its_client_and_without_secrets(world: Wo
 async def test_a_malformed_credential_is_refused(world: World, headers: dict[str, str]) -> None:
     await world.create("alice")
     for method, path in CLOSED_TO_STRANGERS:
-        assert (await world.anybody().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
+        assert (await world.visitor().ask(method, path, headers={**headers, **SAME_ORIGIN})).status_code == 401
 
 
 async def test_a_stored_session_id_or_hash_is_not_a_credential(world: World) -> None:
@@ -197,11 +197,11 @@ async def test_a_stored_session_id_or_hash_is_not_a_credential(world: World) -> 
     stored = secret_hash(alice.client.cookies["hubbub_session"])
     for value in (session, stored):
         assert (
-            await world.anybody().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})
+            await world.visitor().get("/users/me", headers={"Cookie": f"hubbub_session={value}"})
         ).status_code == 401
     token = world.services.tokens.access(alice.id, session, world.clock.now())
     # The server never issues a token for a browser's session; one that is signed anyway is refused.
-    assert (await world.anybody().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+    assert (await world.visitor().get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 
 async def test_admins_can_disable_members_only_and_no_user_can_disable_themselves(world: World) -> None:

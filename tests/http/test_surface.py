@@ -31,7 +31,7 @@ def routes(world: World) -> list[tuple[str, str]]:
 async def test_only_listed_routes_answer_without_a_credential(world: World) -> None:
     for method, path in routes(world):
         filled = re.sub(r"\{[^}]+\}", "1", path.replace("{topic}", "site"))
-        answer = await world.anybody().ask(method, filled, json={})
+        answer = await world.visitor().ask(method, filled, json={})
         public = path in PUBLIC or (method, path) == ("POST", "/api/users")
         assert public or answer.status_code == 401, f"{method} {path} → {answer.status_code}"
 
@@ -43,13 +43,13 @@ def test_every_error_code_has_a_status_and_every_status_a_meaning() -> None:
 
 
 async def test_unknown_addresses_and_wrong_methods_are_answered_with_the_usual_error(world: World) -> None:
-    anybody = world.anybody()
+    visitor = world.visitor()
     for method, path, status, code in [
         ("GET", "/nowhere", 404, "not_found"), ("POST", "/nowhere", 404, "not_found"),
         ("PUT", "/api/login", 405, "bad_request"), ("GET", "/api/rooms/", 404, "not_found"),
         ("GET", "/assets/%2e%2e%2fsettings.py", 404, "not_found"),
     ]:  # fmt: skip
-        answer = await anybody.ask(method, path)
+        answer = await visitor.ask(method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
@@ -58,7 +58,7 @@ async def test_a_wrong_method_is_answered_with_all_allowed_ones(world: World) ->
         ("/api/rooms", "GET, POST"), ("/api/rooms/1/messages", "GET, POST"), ("/api/invites/check", "POST"),
         ("/api/invites/other", "DELETE"), ("/health", "GET, HEAD"), ("/api/login", "POST"),
     ]:  # fmt: skip
-        answer = await world.anybody().ask("PUT", path)
+        answer = await world.visitor().ask("PUT", path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
@@ -70,7 +70,7 @@ async def test_a_bug_is_logged_under_an_id_and_reveals_nothing_to_the_client(
 
     monkeypatch.setattr(type(world.services.metrics), "render", broken)
     with capture_logs() as lines:
-        answer = await world.anybody(address="127.0.0.1").get("/metrics?token=secret")
+        answer = await world.visitor(address="127.0.0.1").get("/metrics?token=secret")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in answer.text
     (line,) = lines
@@ -93,17 +93,17 @@ async def test_every_answer_carries_the_security_headers(world: World) -> None:
 
 
 async def test_the_front_page_is_html_only_for_clients_that_accept_html(world: World) -> None:
-    anybody = world.anybody()
+    visitor = world.visitor()
     for accept, is_html in [
         ("text/html,application/xhtml+xml,*/*;q=0.8", True), ("*/*", False), ("application/json", False), ("", False),
         ("text/*", False), ("text/html;q=0, */*", False), ("TEXT/HTML; q=0.5", True),
     ]:  # fmt: skip
-        answer = await anybody.get("/", headers={"Accept": accept})
+        answer = await visitor.get("/", headers={"Accept": accept})
         assert answer.headers["vary"] == "Accept"
         assert (
             "text/html" in answer.headers["content-type"] or "text/plain" in answer.headers["content-type"]
         ) is is_html
-    assert "Welcome to Hubbub!" in (await anybody.get("/")).json()["message"]
+    assert "Welcome to Hubbub!" in (await visitor.get("/")).json()["message"]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path, built: Path) -> None:
     async with world_at(tmp_path / "data") as world:
-        browser = world.anybody()
+        browser = world.visitor()
         browser.client.headers["Accept"] = "text/html"
         for path in ("/", "/setup", "/invite", "/reset"):
             answer = await browser.get(path)
@@ -146,7 +146,7 @@ async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path
 async def test_an_unknown_host_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:
     async with world_at(tmp_path / "data") as world:
         for host in ("evil.example", "127.0.0.1; script-src *", "evil.example:8000"):
-            answer = await world.anybody().get("/", headers={"Host": host, "Accept": "text/html"})
+            answer = await world.visitor().get("/", headers={"Host": host, "Accept": "text/html"})
             assert "connect-src 'self';" in answer.headers["content-security-policy"]
             assert "evil" not in answer.headers["content-security-policy"]
 
@@ -156,25 +156,25 @@ async def test_without_a_built_client_the_page_says_how_to_build_it(
 ) -> None:
     monkeypatch.setattr(web.create_router, "__defaults__", (tmp_path / "nothing",))
     async with world_at(tmp_path / "data") as world:
-        answer = await world.anybody().get("/", headers={"Accept": "text/html"})
+        answer = await world.visitor().get("/", headers={"Accept": "text/html"})
         assert (answer.status_code, answer.headers["content-type"]) == (503, "text/plain; charset=utf-8")
         assert "make setup" in answer.text
-        assert (await world.anybody().get("/")).status_code == 200
+        assert (await world.visitor().get("/")).status_code == 200
 
 
 async def test_the_api_docs_load_nothing_external_and_nothing_inline(world: World) -> None:
-    anybody = world.anybody()
-    page = (await anybody.get("/docs")).text
+    visitor = world.visitor()
+    page = (await visitor.get("/docs")).text
     assert "://" not in page
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert sources
     for source in sources:
-        assert source == "data:," or (await anybody.get(f"/{source}")).status_code == 200
+        assert source == "data:," or (await visitor.get(f"/{source}")).status_code == 200
     assert not re.search(r"<script>|<style>| on[a-z]+=| style=", page)
 
 
 async def test_openapi_documents_every_route_with_its_errors(world: World) -> None:
-    document = (await world.anybody().get("/openapi.json")).json()
+    document = (await world.visitor().get("/openapi.json")).json()
     assert {"/token", "/users/me", "/health", "/api/rooms/{room}/messages"} <= document["paths"].keys()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -187,21 +187,21 @@ async def test_openapi_documents_every_route_with_its_errors(world: World) -> No
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.3.2.1"])
 async def test_metrics_are_readable_from_the_same_machine_without_a_proxy(world: World, address: str) -> None:
-    assert (await world.anybody(address=address).get("/metrics")).status_code == 200
+    assert (await world.visitor(address=address).get("/metrics")).status_code == 200
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"):
-        handed_on = await world.anybody(address=address).get("/metrics", headers={name: "198.51.100.1"})
+        handed_on = await world.visitor(address=address).get("/metrics", headers={name: "198.51.100.1"})
         assert handed_on.status_code == 401
 
 
 async def test_metrics_are_readable_by_admins_and_with_the_metrics_token(tmp_path: Path) -> None:
     async with world_at(tmp_path / "data", metrics_token="a token of some length") as world:
-        anybody = world.anybody()
+        visitor = world.visitor()
         for token, status in (("a token of some length", 200), ("another token of length", 401)):
-            answer = await anybody.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+            answer = await visitor.get("/metrics", headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == status
         assert (await (await world.program("alice", Role.ADMIN)).get("/metrics")).status_code == 200
         assert (await (await world.program("bob")).get("/metrics")).status_code == 403
-        assert (await anybody.get("/metrics")).status_code == 401
+        assert (await visitor.get("/metrics")).status_code == 401
 
 
 async def test_users_outside_a_public_room_learn_nothing_about_its_members(world: World) -> None:

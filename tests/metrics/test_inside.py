@@ -55,12 +55,12 @@ async def test_requests_are_counted_by_status_and_timed_by_route(world: World) -
 
 
 async def test_made_up_paths_and_methods_create_no_labels(world: World) -> None:
-    anybody = world.anybody()
+    visitor = world.visitor()
 
     async def ask(what: str) -> None:
-        await anybody.get(f"/nowhere/{what}")
-        await anybody.get(f"/assets/{what}")
-        await anybody.ask(f"MADEUP{what}", "/health")
+        await visitor.get(f"/nowhere/{what}")
+        await visitor.get(f"/assets/{what}")
+        await visitor.ask(f"MADEUP{what}", "/health")
 
     await ask("first")
     before = samples(world.services.metrics).keys()
@@ -74,7 +74,7 @@ async def test_log_ins_are_counted_by_their_outcome(world: World) -> None:
     metrics = world.services.metrics
     before = samples(metrics)
     for password in (PASSWORD, "another password", "a third password"):
-        await world.anybody().post("/token", data={"username": "alice", "password": password})
+        await world.visitor().post("/token", data={"username": "alice", "password": password})
     found = growth(before, samples(metrics))
     assert found['hubbub_logins_total{outcome="accepted"}'] == 1
     assert found['hubbub_logins_total{outcome="refused"}'] == 2
@@ -94,11 +94,11 @@ async def test_rate_limited_attempts_are_counted_by_their_bucket(tmp_path: Path)
         # The password is too long to be hashed, so that only the limits are at work.
         wrong = {"username": "alice", "password": "x" * 2_000}
         addresses = (f"203.0.114.{number}" for number in range(TRIES))
-        await _until_refused(lambda: world.anybody(address=next(addresses)).post("/token", data=wrong))
-        anybody = world.anybody(address="203.0.113.1")
-        await _until_refused(lambda: anybody.post("/api/invites/check", json={"token": "x"}))
+        await _until_refused(lambda: world.visitor(address=next(addresses)).post("/token", data=wrong))
+        visitor = world.visitor(address="203.0.113.1")
+        await _until_refused(lambda: visitor.post("/api/invites/check", json={"token": "x"}))
         names = (f"new{number}" for number in range(TRIES))
-        other = world.anybody(address="203.0.113.2")
+        other = world.visitor(address="203.0.113.2")
         await _until_refused(lambda: other.post("/api/users", json={"username": next(names), "password": PASSWORD}))
         found = growth(before, samples(world.services.metrics))
     for bucket in ("sends", "commands", "rooms", "attempts_per_account", "attempts_per_address", "signups_per_address"):

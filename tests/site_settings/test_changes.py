@@ -71,7 +71,7 @@ async def test_the_database_wins_over_the_default_and_what_was_given_at_start_wi
             True,
         )
         assert found["retention_days"]["value"] == 7, "a restart keeps values"
-        assert (await here.anybody().get("/api/site")).json()["name"] == "Fixed"
+        assert (await here.visitor().get("/api/site")).json()["name"] == "Fixed"
         for answer in (await put(owner, "name", "Other"), await unset(owner, "name")):
             code, message = refusal(answer)
             assert code == "conflict"
@@ -195,7 +195,7 @@ async def test_owners_and_admins_may_see_and_change_settings(here: World, role: 
     who = await here.program("anna", role)
     answers = [await who.get("/api/settings"), await put(who, "name", "Acme"), await unset(who, "name")]
     assert {answer.status_code for answer in answers} == {200 if allowed else 403}
-    stranger = here.anybody()
+    stranger = here.visitor()
     answers = [await stranger.get("/api/settings"), await put(stranger, "name", "Acme"), await unset(stranger, "name")]
     assert {answer.status_code for answer in answers} == {401}
     assert here.services.site.name == "Hubbub"
@@ -228,7 +228,7 @@ async def test_of_two_admins_who_change_a_setting_at_once_the_last_in_the_log_wi
 
 
 async def sign_up(here: World, name: str) -> int:
-    answer = await here.anybody().post("/api/users", json={"username": name, "password": PASSWORD})
+    answer = await here.visitor().post("/api/users", json={"username": name, "password": PASSWORD})
     return answer.status_code
 
 
@@ -240,7 +240,7 @@ async def sign_ups(here: World) -> list[int]:
         assert (await put(owner, "signup", value)).status_code == 200
         assert (await settings(owner))["signup"]["stored"]
         found.append(await sign_up(here, f"{value}-ben"))
-        assert (await here.anybody().get("/api/site")).json()["signup"] == here.services.site.signup
+        assert (await here.visitor().get("/api/site")).json()["signup"] == here.services.site.signup
     return found
 
 
@@ -319,7 +319,7 @@ async def test_the_name_is_that_of_the_documentation_too(here: World) -> None:
     owner = await here.program("owner", Role.OWNER)
     for name in ("Acme", "Another"):
         await put(owner, "name", name)
-        assert (await here.anybody().get("/openapi.json")).json()["info"]["title"] == name
+        assert (await here.visitor().get("/openapi.json")).json()["info"]["title"] == name
 
 
 async def test_no_decision_reads_the_settings_in_the_database(here: World) -> None:

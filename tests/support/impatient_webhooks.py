@@ -1,4 +1,4 @@
-"""`hubbub` whose webhooks give up an event at the first refusal, not after an hour.
+"""`hubbub` with webhooks that give up an event at the first refusal, not after an hour.
 
 Run as `python -m tests.support.impatient_webhooks serve …`. The product has no setting for this.
 """

@@ -124,7 +124,7 @@ class World:
         self.contract = _contract(self.app)
         self._clients: list[httpx.AsyncClient] = []
 
-    def anybody(self, address: str = "198.51.100.7", host: str = HOST) -> Person:
+    def visitor(self, address: str = "198.51.100.7", host: str = HOST) -> Person:
         """Return an anonymous client with an empty cookie jar."""
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 40_000)),
@@ -151,7 +151,7 @@ class World:
 
     async def token(self, name: str, password: str = PASSWORD) -> Person:
         """Start another token session of an account."""
-        person = self.anybody()
+        person = self.visitor()
         answer = await person.post("/token", data={"username": name, "password": password})
         assert answer.status_code == 200, answer.text
         person.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -160,7 +160,7 @@ class World:
 
     async def browser(self, name: str, password: str = PASSWORD) -> Person:
         """Start a browser session of an account, with requests from the same origin."""
-        person = self.anybody()
+        person = self.visitor()
         person.client.headers.update(SAME_ORIGIN)
         answer = await person.post("/api/login", json={"username": name, "password": password})
         assert answer.status_code == 200, answer.text

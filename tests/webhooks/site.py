@@ -68,7 +68,7 @@ async def patch(who: Person, webhook: int, **fields: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def site(data: Path, url: str | None = None, **settings: Any) -> AsyncIterator[Site]:
-    """Start a site whose webhooks may use this machine, and whose followers compare often."""
+    """Start a site with webhooks that may use this machine, and followers that compare often."""
     more = {} if url is None else {"database_url": url}
     async with world_at(data, **LOCAL, **more, **settings) as here:
         here.services.followers._interval = 0.1

@@ -63,7 +63,7 @@ async def test_a_receiver_that_is_down_for_three_days_gets_everything_once_and_i
 ) -> None:
     sent = await down_for_days(here, there, 30)
     assert there.places == sent
-    assert there.repeated == 1, "the event whose answer was lost came again, with the same id"
+    assert there.repeated == 1, "the event came again after its answer was lost, with the same id"
 
 
 async def test_control_a_receiver_that_does_not_look_at_ids_processes_an_event_twice(

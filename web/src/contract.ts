@@ -785,7 +785,7 @@ export interface NewStart {
 
 /** A webhook to create. A retry with the same `key` returns the same webhook. */
 export interface NewWebhook {
-  /** The room whose events it gets; without it those of all public rooms, which only admins may choose. */
+  /** The room that sends its events. Without one, all public rooms do, which only admins may choose. */
   room?: number | null;
   name: string;
   url: string;
@@ -1567,7 +1567,7 @@ export interface Settings {
   settings: Setting[];
 }
 
-/** What the site tells everyone. */
+/** What the site tells all visitors, logged in or not. */
 export interface Site {
   /** Whether the owner's setup link is still unused. */
   needs_owner: boolean;

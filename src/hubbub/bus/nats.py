@@ -1,9 +1,9 @@
 """The bus over core NATS: one subject per topic, at most once.
 
 Publications of a commit carry the entries as they are on the wire, so that a receiver encodes
-nothing. Entries above the server's `max_payload` are announced as a hint. Twice per
-HEADS_INTERVAL at most, a node announces the heads of what it has committed to all nodes: that wakes
-followers, and shows what was lost. https://docs.nats.io/reference/reference-protocols/nats-protocol
+nothing. Entries above the server's `max_payload` are announced as a hint. Once per HEADS_INTERVAL
+at most, a node announces the heads of what it has committed to all nodes: that wakes followers, and
+shows what was lost. https://docs.nats.io/reference/reference-protocols/nats-protocol
 """
 
 import asyncio
@@ -222,7 +222,7 @@ class NatsBus(RemoteBus):
                     await self._wake.wait()
 
     async def _change(self, client: "Client") -> list[str]:
-        """Apply changes of interest; return the topics whose subscriptions stand now."""
+        """Apply changes of interest; return the topics that are subscribed to now."""
         new, self._new = list(self._new), {}
         old, self._old = list(self._old), {}
         for topic in new:

@@ -18,7 +18,7 @@ from hubbub.domain.events import Entry
 FIRST_RETRY, LAST_RETRY = 0.25, 5.0
 """Seconds up to which the first and the later attempts to connect wait, at random."""
 MAX_HEADS = 5_000
-"""Topics whose heads wait to be announced. With more, the other nodes are told to compare all."""
+"""Heads that wait to be announced. With more, the other nodes are told to compare all."""
 CLOSE_TIMEOUT = 2.0
 FLUSH_TIMEOUT = 1.0
 """Seconds for which a bus that is closed goes on sending."""

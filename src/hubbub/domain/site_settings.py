@@ -53,7 +53,7 @@ class SiteSettings(BaseModel):
     )
     signup: SignUp = _setting(
         "invite",
-        "Who may create an account: people with an invite, everyone, or no one.",
+        "Whether visitors may create accounts: with an invite, freely, or not at all.",
         label="Sign-up",
         group="Access",
         allowed="invite, open or closed",

@@ -26,7 +26,7 @@ PATIENCE = 0.01
 CHECK_DELAY = 0.02
 """Seconds for which topics are collected before they are compared."""
 TOPICS = 200
-"""Topics whose missing entries are read with one statement."""
+"""How many topics one statement reads missing entries of."""
 MAX_ENTRIES = 2_000
 MAX_CHARACTERS = 2**20
 COMPARED = 20_000

@@ -1,8 +1,8 @@
 """Webhooks: create, change, delete, and what is sent to them.
 
 A webhook is a follower of its room, or of all rooms, with a URL. What it gets is read when it is
-sent: a message that was deleted since has no text any more, and a webhook whose responsible user
-has lost the right to manage it gets nothing.
+sent: a message that was deleted since has no text any more, and a webhook gets nothing once its
+responsible user has lost the right to manage it.
 """
 
 from hashlib import sha256
@@ -130,7 +130,7 @@ def rotate(request: Request[RotateWebhookSecret], tx: Transaction) -> Nothing:
 
 @handles(DeleteWebhook)
 def delete(request: Request[DeleteWebhook], tx: Transaction) -> Nothing:
-    """Delete a webhook. The engine removes its follower, whose positions may be many."""
+    """Delete a webhook. The engine removes its follower, which may have many positions."""
     found, follower = _managed(request, tx)
     webhooks.remove(tx, found.id)
     tx.append(FollowerChanged(follower=follower.name))
@@ -232,13 +232,8 @@ class NotResponsible(Exception):
 
 def wanted(connection: Connection, webhook: int, topic: str) -> frozenset[str]:
     """Return the types of events in a topic that the webhook gets now. Raises NotFound, NotResponsible."""
-    found = webhooks.find(connection, webhook)
-    if found is None:
-        raise NotFound()
-    if not _covers(connection, found, _room(topic)):
-        return frozenset()
-    _check_responsible(connection, found)
-    return frozenset(found.events)
+    found = _active(connection, webhook, topic)
+    return frozenset() if found is None else frozenset(found.events)
 
 
 def outgoing(connection: Connection, webhook: int, topic: str, seq: int, now: int) -> Outgoing | None:
@@ -247,18 +242,16 @@ def outgoing(connection: Connection, webhook: int, topic: str, seq: int, now: in
     A webhook is like a member who joined when it was created: it gets no earlier events, and no text
     of earlier messages. Raises NotFound, NotResponsible.
     """
-    events = wanted(connection, webhook, topic)
-    if not events:
+    found = _active(connection, webhook, topic)
+    if found is None:
         return None
     first = followers.start_of(connection, follower_of(webhook), topic)
     page = log.since(connection, topic, seq - 1, 1, floor=first) if seq > first else None
     if page is None or not page.texts or page.last != seq:
         return None
     event = orjson.loads(page.texts[0])
-    if event["type"] not in events:
+    if event["type"] not in found.events:
         return None
-    found = webhooks.find(connection, webhook)
-    assert found is not None, "this connection reads one snapshot"
     return Outgoing(found.url, _secrets(found, now), event["type"], event["at"], _room(topic), seq, page.texts[0])
 
 
@@ -351,6 +344,17 @@ def _managed(request: Request[Any], tx: Transaction) -> tuple[StoredWebhook, Sto
     if follower is None:
         raise NotFound()
     return found, follower
+
+
+def _active(connection: Connection, webhook: int, topic: str) -> StoredWebhook | None:
+    """Return the webhook, None if it does not cover the topic. Raises NotFound, NotResponsible."""
+    found = webhooks.find(connection, webhook)
+    if found is None:
+        raise NotFound()
+    if not _covers(connection, found, _room(topic)):
+        return None
+    _check_responsible(connection, found)
+    return found
 
 
 def _check_responsible(connection: Connection, found: StoredWebhook) -> None:

@@ -169,7 +169,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         return _MeteredStream(stream, self._meter)
 
     async def close(self) -> None:
-        """Close the connection, also one whose TLS handshake was cancelled."""
+        """Close the connection, even if its TLS handshake was cancelled."""
         if self._open is not None:
             await self._open.aclose()
 

@@ -27,7 +27,7 @@ LOCAL_SUFFIXES = (".localhost", ".local", ".localdomain", ".internal", ".intrane
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: a parsed URL whose parts are ASCII."""
+    """Where a request goes: a parsed URL, its parts in ASCII."""
 
     scheme: str
     host: str

@@ -433,8 +433,8 @@ webhooks = Table(
     CheckConstraint("(previous_secret IS NULL) = (rotated_at IS NULL)", name="webhooks_rotated"),
     Index("webhooks_room", "room"),
 )
-"""`events` are the types, as a JSON list. `responsible` is the user whose right to manage the webhook
-it depends on: its creator, or who has resumed it. State and positions are those of the follower
+"""`events` are the types, as a JSON list. The webhook works as long as the user `responsible`
+may manage it: its creator, or the user who resumed it last. State and positions are those of the follower
 `webhook:ID`. Secrets are stored as they are, since the server signs with them."""
 
 webhook_attempts = Table(

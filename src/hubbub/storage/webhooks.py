@@ -59,7 +59,7 @@ def scopes(connection: Connection) -> list[tuple[int, int | None]]:
 
 
 def without_webhook(connection: Connection, prefix: str) -> list[str]:
-    """Return the names of followers that begin with `prefix` and whose webhook is gone."""
+    """Return the names of followers that begin with `prefix` and have no webhook any more."""
     named = func.substr(followers.c.name, 1, len(prefix)) == prefix
     found = connection.scalars(select(followers.c.name).where(named).order_by(followers.c.name)).all()
     present = {f"{prefix}{webhook}" for webhook, _ in scopes(connection)}

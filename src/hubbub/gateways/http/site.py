@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
 
 
 class Site(Wire):
-    """What the site tells everyone."""
+    """What the site tells all visitors, logged in or not."""
 
     needs_owner: bool
     """Whether the owner's setup link is still unused."""

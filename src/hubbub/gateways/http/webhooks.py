@@ -49,7 +49,7 @@ class NewWebhook(Frozen):
     """A webhook to create. A retry with the same `key` returns the same webhook."""
 
     room: Id | None = None
-    """The room whose events it gets; without it those of all public rooms, which only admins may choose."""
+    """The room that sends its events. Without one, all public rooms do, which only admins may choose."""
     name: WebhookName
     url: WebhookUrl
     events: WebhookEvents

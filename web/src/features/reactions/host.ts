@@ -7,7 +7,7 @@ export interface ReactionHost {
   readonly chat: Chat;
   readonly room: number;
   readonly pendingReactions: PendingReactions;
-  /** The message whose emoji picker is open. */
+  /** The message that the emoji picker is open for. */
   readonly picker: { readonly seq: number } | null;
   /** The reaction under the pointer or with the focus. */
   tip: { readonly seq: number; readonly emoji: string; readonly button: HTMLElement } | null;

@@ -27,5 +27,5 @@ export const dropDeadLetter = (webhook: number, letter: DeadLetter): Promise<voi
 
 const atLetter = (webhook: number, letter: DeadLetter): string => `${at(webhook)}/dead-letters/${roomOf(letter)}/${letter.seq}`;
 
-/** The id of the room of a dead letter, whose topic is `room:ID`. */
+/** The id of the room of a dead letter: its topic is `room:ID`. */
 export const roomOf = ({ topic }: DeadLetter): number => Number(topic.slice("room:".length));
