@@ -11,7 +11,7 @@ from hubbub.bus.remote import RemoteBus
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.events import MessageSent
 from hubbub.engine.batch import Batch
-from hubbub.engine.followers import Kind
+from hubbub.engine.follower_runner import Kind
 from hubbub.engine.services import Services
 from hubbub.metrics import Metrics
 

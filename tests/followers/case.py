@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from hubbub.engine.followers import Follower
+from hubbub.engine.follower import Follower
 from tests.followers.node import Node
 
 Effects = list[tuple[str, int]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry
-from hubbub.engine.followers import Follower
+from hubbub.engine.follower import Follower
 from tests.followers.case import FollowerCase
 from tests.followers.node import Node
 from tests.followers.recording import RecordingCase, RecordingFollower

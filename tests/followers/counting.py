@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delet
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry, MessageSent
 from hubbub.domain.model import Nothing
-from hubbub.engine.followers import Follower, Poison
+from hubbub.engine.follower import Follower, Poison
 from hubbub.features.shared.followers import advance
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles

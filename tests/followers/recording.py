@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry, MessageSent
-from hubbub.engine.followers import Follower, Poison, RetryLater
+from hubbub.engine.follower import Follower, Poison, RetryLater
 from tests.followers.case import Effects, FollowerCase
 from tests.followers.node import Node
 

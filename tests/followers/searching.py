@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from hubbub.engine.followers import Follower
+from hubbub.engine.follower import Follower
 from hubbub.engine.search import SearchFollower, SearchIndex
 from tests.followers.case import Effects, FollowerCase
 from tests.followers.node import Node

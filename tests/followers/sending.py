@@ -13,7 +13,7 @@ from hubbub.domain.commands import CreateAccount
 from hubbub.domain.commands.followers import RemoveFollower
 from hubbub.domain.commands.webhooks import CreateWebhook
 from hubbub.domain.model import SYSTEM, Actor, Role
-from hubbub.engine.followers import Follower
+from hubbub.engine.follower import Follower
 from hubbub.engine.webhooks import Sender, WebhookFollower
 from hubbub.features.webhooks import follower_of
 from hubbub.outbound import OutboundClient, Policy

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from hubbub.domain.commands import PauseFollower, ReplayFollower, ResumeFollower, RetryDeadLetter, TrimTopic
 from hubbub.domain.events import Entry
 from hubbub.domain.model import SYSTEM
-from hubbub.engine.followers import MAX_ATTEMPTS, Start
+from hubbub.engine.follower_runner import MAX_ATTEMPTS
+from hubbub.engine.followers import Start
 from hubbub.storage import followers
 from tests.followers import checks
 from tests.followers.case import FollowerCase

@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry, MessageSent
-from hubbub.engine import followers as engine
-from hubbub.engine.followers import Follower, RetryLater
+from hubbub.engine import follower_runner
+from hubbub.engine.follower import Follower, RetryLater
 from hubbub.storage import followers
 from tests.followers.node import Node, node_at
 from tests.support import depth
@@ -139,7 +139,7 @@ async def test_control_without_backoff_a_receiver_that_is_down_is_tried_for_ever
 ) -> None:
     async def wait_not(self: object, later: RetryLater) -> None: ...
 
-    monkeypatch.setattr(engine._Runner, "_wait_all", wait_not)
+    monkeypatch.setattr(follower_runner.Runner, "_wait_all", wait_not)
     async with node_at(database_url, interval=0.1) as node:
         fill(node, 200)
         follower = Tally(down=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hubbub.domain.commands.followers import FollowerCommand
 from hubbub.domain.events import Entry, MessageSent
-from hubbub.engine.followers import Follower
+from hubbub.engine.follower import Follower
 from tests.followers.node import node_at
 from tests.support.waiting import eventually
 

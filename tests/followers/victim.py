@@ -15,7 +15,8 @@ from typing import Any
 from hubbub.domain.commands.followers import AddDeadLetter, AdvanceFollowers, FollowerCommand
 from hubbub.domain.events import Entry
 from hubbub.engine.batch import Batch
-from hubbub.engine.followers import LEASE, RENEWAL, Follower
+from hubbub.engine.follower import Follower
+from hubbub.engine.followers import LEASE, RENEWAL
 from hubbub.engine.journal import Journal
 from hubbub.features import followers as features
 from hubbub.features import search_index

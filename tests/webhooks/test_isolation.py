@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from hubbub.engine import followers, webhooks
-from hubbub.engine.followers import Kind
+from hubbub.engine import webhooks
+from hubbub.engine.follower_runner import SLOW_WORKING, WORKING, Kind
 from hubbub.outbound import ResponseLimits
 from tests.deletion.markers import in_tables
 from tests.support.waiting import eventually, eventually_async
@@ -14,7 +14,7 @@ from tests.webhooks.receiver import OK, Received, Receiver, status
 from tests.webhooks.site import PATIENCE, Site, patch, post
 
 MARKER = "zqmarkerqz"
-HANGING = followers.WORKING + followers.SLOW_WORKING + 8
+HANGING = WORKING + SLOW_WORKING + 8
 
 
 async def with_hanging_receivers(here: Site, there: Receiver) -> float:
@@ -34,7 +34,7 @@ async def with_hanging_receivers(here: Site, there: Receiver) -> float:
     await here.webhook(there.url.replace("/hook", "/quick"), quick)
     for room in rooms:
         await here.say(room, "slow")
-    await eventually(lambda: len(there.requests) >= followers.WORKING, PATIENCE, "all slots are taken")
+    await eventually(lambda: len(there.requests) >= WORKING, PATIENCE, "all slots are taken")
     begin = time.monotonic()
     await here.say(quick, "quick")
     try:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from hubbub.engine import followers, webhooks
+from hubbub.engine import follower, webhooks
 from tests.support.waiting import eventually, eventually_async
 from tests.webhooks.receiver import OK, Received, Receiver, status
 from tests.webhooks.site import PATIENCE, Site, patch, post
@@ -160,7 +160,7 @@ async def test_a_dead_letter_that_fails_again_stays_in_the_list_and_holds_up_not
 
 
 def test_attempts_go_on_for_three_to_four_days() -> None:
-    waits = [min(followers.MAX_BACKOFF, followers.FIRST_BACKOFF * 2**n) for n in range(webhooks.MOST_ATTEMPTS - 1)]
+    waits = [min(follower.MAX_BACKOFF, follower.FIRST_BACKOFF * 2**n) for n in range(webhooks.MOST_ATTEMPTS - 1)]
     assert 0.8 * sum(waits) >= 3 * 24 * HOUR
     assert sum(waits) <= 4.5 * 24 * HOUR
     assert 0.5 * HOUR <= sum(waits[: webhooks.MOST_REFUSALS - 1]) <= 2 * HOUR

@@ -16,7 +16,8 @@ from hubbub.domain.errors import Busy, Unavailable
 from hubbub.domain.events import Entry, MessageSent
 from hubbub.domain.model import SYSTEM, Wire, room_topic
 from hubbub.domain.search.tokens import VERSION
-from hubbub.engine.followers import Follower, Followers
+from hubbub.engine.follower import Follower
+from hubbub.engine.followers import Followers
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
 from hubbub.features import search_index

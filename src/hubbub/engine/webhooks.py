@@ -19,7 +19,8 @@ from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unava
 from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SYSTEM, Actor
 from hubbub.domain.model.webhooks import LOST_EVENT, WEBHOOK, WEBHOOK_EVENTS, Delivery
-from hubbub.engine.followers import Follower, Followers, RetryLater
+from hubbub.engine.follower import Follower, RetryLater
+from hubbub.engine.followers import Followers
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
 from hubbub.features import webhooks
