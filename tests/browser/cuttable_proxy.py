@@ -2,27 +2,22 @@
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self
 
+from tests.browser.beside import Beside
 from tests.support.server import Server
 
 CHUNK = 65_536
-PATIENCE = 30.0
 
 
-class CuttableProxy:
+class CuttableProxy(Beside):
     """`url` reaches the server unless the proxy is cut."""
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self._target = server.port
         self._whole = True
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._listener: asyncio.Server | None = None
 
     @property
@@ -70,9 +65,6 @@ class CuttableProxy:
                 await writer.drain()
         writer.close()
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
-
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
 
@@ -82,16 +74,3 @@ class CuttableProxy:
         self._listener.close()
         await self._abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._run(self._listen())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._run(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
-        self._loop.close()

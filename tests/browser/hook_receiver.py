@@ -1,25 +1,22 @@
 """A receiver of webhooks beside the browser: the one of `tests/webhooks`, in a thread of its own."""
 
 import asyncio
-import threading
-from types import TracebackType
-from typing import Self
 
+from tests.browser.beside import Beside
 from tests.support.waiting import eventually_blocking
 from tests.webhooks.receiver import OK, Received, Receiver, status
 
 PATIENCE = 60.0
 
 
-class HookReceiver:
+class HookReceiver(Beside):
     """`answer(500)` makes it fail, `answer(204)` accept."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.receiver = Receiver()
         self.receiver.respond = self._respond
         self._answer = OK
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
 
     @property
@@ -55,16 +52,3 @@ class HookReceiver:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await asyncio.sleep(0)  # the connections that were aborted note their end
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
