@@ -167,6 +167,8 @@ CONTROLS: dict[str, set[str]] = {
     "log-texts": {"output"},
 }
 """The steps of a deletion that a broken server leaves out, and where the text is then found."""
+LATE = {"keep-wal": {"file hubbub.db"}}
+"""Where the text may be besides: what a checkpoint copied before the deletion stays until the next one."""
 
 
 @pytest.mark.parametrize("step", CONTROLS)
@@ -187,7 +189,7 @@ async def test_a_text_is_found_where_a_step_of_its_deletion_is_left_out(tmp_path
             return set().union(*tables.places.values(), *files.places.values())
 
         async def as_expected() -> bool:
-            return await places() == CONTROLS[step]
+            return CONTROLS[step] <= await places() <= CONTROLS[step] | LATE.get(step, set())
 
         await eventually_async(as_expected, PATIENCE, f"the text is in {CONTROLS[step]} alone", 0.5)
 
