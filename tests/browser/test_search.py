@@ -252,6 +252,7 @@ def test_the_search_works_by_keyboard_alone_and_returns_the_focus(talk: World, o
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"#room/{room}/{second}$"))
+    expect(anna.log.locator("article").filter(has_text="badger two")).to_be_focused()
     page.keyboard.press("Control+Shift+F")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("s")

@@ -199,7 +199,7 @@ def test_a_command_on_a_mistyped_folder_is_refused_and_creates_nothing(
 @pytest.mark.parametrize(
     ("name", "password", "sentence"),
     [
-        (b"\xff", b"long enough\n", "The name is not valid UTF-8."),
+        (b"\xff", b"long enough\n", "The argument is not valid UTF-8."),
         (b"name", b"long \xff enough\n", "The password on standard input is not valid UTF-8."),
     ],
 )

@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 from sqlalchemy.engine import make_url
+from structlog.testing import capture_logs
 
 from hubbub.storage import postgresql_startup
 from hubbub.storage.postgresql_startup import ConnectionRefused, NotUp, wait_until_up
@@ -142,10 +143,8 @@ def test_control_a_refusal_that_is_not_known_is_waited_for(own: Postgres, monkey
         wait_until_up(url, 1, threading.Event())
 
 
-def test_a_wait_reports_its_progress_every_ten_seconds(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wait_reports_its_progress_every_ten_seconds(address: str) -> None:
     steps = iter(range(0, 1_000, 4))  # each look at the clock is four seconds later
-    with pytest.raises(NotUp, match="after 60 s"):
+    with capture_logs() as lines, pytest.raises(NotUp, match="after 60 s"):
         wait_until_up(make_url(address), 60, threading.Event(), lambda: float(next(steps)))
-    said = capsys.readouterr().out
-    assert said.count("postgresql_not_up") == 1
-    assert said.count("postgresql_still_not_up") == 4
+    assert [line["event"] for line in lines] == ["postgresql_not_up", *["postgresql_still_not_up"] * 4]

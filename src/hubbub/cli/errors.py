@@ -10,6 +10,7 @@ import typer
 from hubbub.settings import WrongSetting
 
 FAILED, WRONG_USE = 1, 2
+INTERRUPTED = 130
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def sentences() -> Iterator[None]:
         where = f": {error.filename}" if error.filename else ""
         fail(f"{error.strerror or error}{where}.")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         fail(_sentence(error))
 

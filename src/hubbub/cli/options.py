@@ -24,6 +24,15 @@ def settings(flags: dict[str, Any], config: Path | None) -> Settings:
     return chosen
 
 
+def word(typed: str) -> str:
+    """Return an argument. Ends the program if it is not valid UTF-8."""
+    try:
+        typed.encode()
+    except UnicodeEncodeError:  # Python decodes other bytes to lone surrogates (PEP 383)
+        fail("The argument is not valid UTF-8.", WRONG_USE)
+    return typed
+
+
 def pairs(given: list[str]) -> dict[str, Any]:
     pairs = {}
     for pair in given:

@@ -4,27 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli import options
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
 
 app = typer.Typer(help="Settings of the site: list, get, set, unset.", no_args_is_help=True)
 
 
-def _typed(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # Python decodes other bytes to lone surrogates (PEP 383)
-        fail("The argument is not valid UTF-8.", WRONG_USE)
-    return text
-
-
 def _name(text: str) -> str:
-    return _typed(text).strip().replace("-", "_")
+    return options.word(text).strip().replace("-", "_")
 
 
 Name = Annotated[str, typer.Argument(help="The setting's name, e.g. signup.", show_default=False, callback=_name)]
-Value = Annotated[str, typer.Argument(help="The new value, as in a variable.", show_default=False, callback=_typed)]
+Value = Annotated[
+    str, typer.Argument(help="The new value, as in a variable.", show_default=False, callback=options.word)
+]
 
 
 @app.command("list")

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import sys
 import time
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hubbub.cli import options
-from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli.errors import INTERRUPTED
 from hubbub.cli.options import Config, Data
 
 POLL = 1.0
@@ -17,16 +18,10 @@ POLL = 1.0
 ENVELOPE = ("topic", "seq", "type", "at", "by", "name")
 
 
-def _word(typed: str) -> str:
-    try:
-        typed.encode()
-    except UnicodeEncodeError:  # Python decodes other bytes to lone surrogates (PEP 383)
-        fail("The name is not valid UTF-8.", WRONG_USE)
-    return typed
-
-
 def tail(
-    room: Annotated[str, typer.Argument(help="The room's id or name, or `site`.", show_default=False, callback=_word)],
+    room: Annotated[
+        str, typer.Argument(help="The room's id or name, or `site`.", show_default=False, callback=options.word)
+    ],
     since: Annotated[
         int | None,
         typer.Option(
@@ -47,6 +42,8 @@ def tail(
     Works with and without a running server, and across its restarts.
     """
     settings = options.settings({"data": data, "log_level": "error"}, config)
+    if follow:
+        signal.signal(signal.SIGINT, _end)
     from hubbub.cli.operator import STOPPED, RequestRefused
     from hubbub.cli.request import ask_with
     from hubbub.control import MAX_WAIT, Tail
@@ -76,6 +73,11 @@ def tail(
     except BrokenPipeError:
         # Python flushes standard output once more at exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End at once. An exception that is raised in a finalizer would be lost, and the command would go on."""
+    os._exit(INTERRUPTED)
 
 
 def _print(events: list[dict[str, Any]], json: bool) -> None:

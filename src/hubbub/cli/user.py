@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hubbub.cli import options
 from hubbub.cli.errors import WRONG_USE, fail
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
@@ -13,15 +14,7 @@ from hubbub.cli.request import ask
 app = typer.Typer(help="User accounts: create, list, disable, enable, set passwords.", no_args_is_help=True)
 
 
-def _name(typed: str) -> str:
-    try:
-        typed.encode()
-    except UnicodeEncodeError:  # Python decodes other bytes to lone surrogates (PEP 383)
-        fail("The name is not valid UTF-8.", WRONG_USE)
-    return typed
-
-
-Name = Annotated[str, typer.Argument(help="The user's name.", show_default=False, callback=_name)]
+Name = Annotated[str, typer.Argument(help="The user's name.", show_default=False, callback=options.word)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
