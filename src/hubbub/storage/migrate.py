@@ -48,7 +48,8 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     """Migrate, and insert the first rows into an empty database.
 
     Returns (revision before, revision after, path of the backup). `epoch` identifies the history of
-    a new database; `now` is in milliseconds. Raises TooNew, Unavailable.
+    a new database; `now` is in milliseconds. Raises TooNew, Unavailable, NotPermitted (the database
+    user may not create tables).
     """
     if database.path is not None:
         make_folder(database.path.parent)
