@@ -47,6 +47,15 @@ export function focus(row: Element): void {
   row.querySelector<HTMLElement>(":scope > article")?.focus({ preventScroll: true });
 }
 
+/**
+ * Return whether the user has gone to a text field since `before` had the focus. The composer does
+ * not count: it takes the focus by itself when a room opens.
+ */
+export function isInAnotherField(before: Element | null): boolean {
+  const now = document.activeElement;
+  return now !== before && before?.isConnected === true && now !== null && now.matches("input, textarea") && now.id !== "composer";
+}
+
 /** Make a message that got the focus, also by a click, the only tab stop. */
 export function focused({ currentTarget, target }: FocusEvent & { currentTarget: Element }): void {
   if (target instanceof HTMLElement && target.matches(".timeline-row > article")) only(currentTarget, target);
