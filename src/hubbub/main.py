@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
@@ -26,8 +27,9 @@ from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
 from hubbub.engine.followers import Followers
+from hubbub.engine.guests import forget_guests, keep_guests
 from hubbub.engine.history import History
-from hubbub.engine.housekeeping import forget_guests, keep_house, watch_history
+from hubbub.engine.housekeeping import keep_house, watch_history
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
@@ -55,6 +57,9 @@ from hubbub.storage import epochs, migrate, postgresql, postgresql_startup, sign
 from hubbub.storage.database import Database
 from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
+
+if TYPE_CHECKING:
+    from hubbub.engine.site_presence import SitePresence
 
 logger = structlog.get_logger(__name__)
 
@@ -90,6 +95,8 @@ async def running(
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if services.bus.connects:
             tasks.append(keep_positions(services.hub, services.bus))
+        if services.site_presence is not None:
+            tasks += [services.site_presence.run(), services.site_presence.state.run(), keep_guests(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
             tasks.append(services.webhooks.run(services.followers))
@@ -121,7 +128,7 @@ async def _build(
     mark, is_new = epochs.start(database, settings.data, **ids, created=created, wanted=new_epoch, alone=alone)
     history = History(mark, _random_id, alone=alone)
     metrics, fanout, read, passwords = Metrics(), Fanout(), Readers(database), Passwords()
-    bus: Bus = LocalBus() if alone else _remote_bus(settings, database, key)
+    bus: Bus = LocalBus() if alone or lock is None else _remote_bus(settings, database, key, lock.token)
     bus.epoch = mark.epoch
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
@@ -129,6 +136,7 @@ async def _build(
     stack.callback(people.stop)
     signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
+    site_presence = None if alone else _site_presence(people, signals, bus, clock)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
     live_settings = LiveSettings(settings, database.read(site_settings.load), read)
@@ -145,6 +153,8 @@ async def _build(
     def restart(epoch: str) -> None:
         metrics.new_epochs.inc()
         live_settings.reload()
+        if site_presence is not None:
+            site_presence.state.restart()
         logger.warning("connections_ended", count=people.restart(epoch), reason="new epoch")
 
     def close_mark() -> None:
@@ -189,6 +199,7 @@ async def _build(
         fanout=fanout,
         hub=people,
         ephemeral=signals,
+        site_presence=site_presence,
         followers=followers,
         search=SearchIndex(read, journal),
         outbound=outbound,
@@ -307,9 +318,9 @@ def _migrate(database: Database, clock: Clock) -> bool:
     return before is None
 
 
-def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
-    """Return the bus of the settings. Raises WrongSetting, OSError, Unavailable."""
-    site, codec = database.read(epochs.site), Codec(key, _random_id())
+def _remote_bus(settings: Settings, database: Database, key: bytes, node: str) -> Bus:
+    """Return the bus of the settings for a node. Raises WrongSetting, OSError, Unavailable."""
+    site, codec = database.read(epochs.site), Codec(key, node)
     if settings.bus_url == "postgresql":
         from hubbub.bus.postgresql import PostgresBus
 
@@ -328,6 +339,13 @@ def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
     )
     options.check()
     return NatsBus(options, site, codec)
+
+
+def _site_presence(hub: ConnectionHub, signals: Ephemeral, bus: Bus, clock: Clock) -> "SitePresence":
+    from hubbub.engine.site_presence import SitePresence
+    from hubbub.engine.soft_table import SoftState
+
+    return SitePresence(hub, signals, bus, SoftState(bus, clock))
 
 
 def _random_id() -> str:

@@ -10,12 +10,13 @@ from contextlib import suppress
 
 import structlog
 
-from hubbub.domain.commands import CloseGuest, ForgetDeadLetters, Prunable, Prune, RevokeSessions, TrimTopic
+from hubbub.domain.commands import ForgetDeadLetters, Prunable, Prune, RevokeSessions, TrimTopic
 from hubbub.domain.errors import HubbubError, NotFound
 from hubbub.domain.model import SYSTEM, Actor, Role
 from hubbub.domain.text import timestamp
+from hubbub.engine.guests import forget_guests
 from hubbub.engine.services import Services
-from hubbub.features import accounts, sessions
+from hubbub.features import sessions
 from hubbub.storage import epochs, log
 from hubbub.storage.db_errors import StatementRejected
 
@@ -35,10 +36,6 @@ KEPT: dict[Prunable, int] = {"answers": 30 * DAY, "invites": 30 * DAY, "tokens":
 """
 CLOCK_AGREES = 7 * DAY
 """Milliseconds between the clock and the newest event up to which the clock is trusted at once."""
-GUESTS_PER_BATCH = 200
-SETTLED = 10_000
-"""Milliseconds within which a new guest connects. A guest without a connection after them never
-will."""
 
 
 async def watch_history(services: Services) -> None:
@@ -83,7 +80,7 @@ async def run_steps(services: Services, running: float) -> None:
     out until the clock is trusted: a machine that starts with a wrong clock must not lose its log.
     """
     steps: list[Callable[[Services], Awaitable[object]]] = [touch_sessions]
-    if not services.bus.connects:  # no node knows which guests are connected to the others
+    if not services.bus.connects:  # else `keep_guests` does it
         steps.append(forget_guests)
     if running >= INTERVAL or await is_clock_right(services):
         steps += [end_expired_sessions, trim, prune, forget_dead_letters]
@@ -163,16 +160,3 @@ async def end_expired_sessions(services: Services) -> None:
             actor = Actor(id=user, name="", role=Role.MEMBER, session=session, system=True)
             with suppress(NotFound):  # the session has ended meanwhile
                 await services.journal.submit(RevokeSessions(session=session), actor)
-
-
-async def forget_guests(services: Services, settled: int = SETTLED) -> None:
-    """Close guest accounts without a connection.
-
-    They are left by a crash or by a store that did not answer in time. `settled` is the least age
-    of an account, in milliseconds.
-    """
-    found = await services.read(accounts.open_guests, services.clock.now() + 1 - settled)
-    gone = [user for user in found if not services.hub.is_connected(user)]
-    for start in range(0, len(gone), GUESTS_PER_BATCH):  # in batches, since the port opens only after them
-        batch = gone[start : start + GUESTS_PER_BATCH]
-        await asyncio.gather(*(services.journal.submit(CloseGuest(user=user), SYSTEM) for user in batch))

@@ -34,7 +34,7 @@ from hubbub.domain.events import (
     SessionRevoked,
     StatusChanged,
 )
-from hubbub.domain.model import SECURITY, SITE, Actor, Role, room_topic, user_topic
+from hubbub.domain.model import SECURITY, SITE, Actor, Role, Status, room_topic, user_topic
 from hubbub.engine.archived_rooms import ArchivedRooms
 from hubbub.engine.ordered_entries import RETRY, OrderedEntries
 from hubbub.engine.ports import Bus, Read
@@ -107,6 +107,10 @@ class ConnectionHub:
         self._doubted_at = float("-inf")
         self.on_announced: Callable[[Collection[str]], None] = lambda topics: None
         """Called with topics that have new entries, also those that no connection follows."""
+        self.on_status: Callable[[int, Status, int], None] = lambda user, status, version: None
+        """Called with a user, the status that the user has set, and its version."""
+        self.on_loss: Callable[[], None] = lambda: None
+        """Called if messages of other nodes may have been lost."""
         self.on_doubt: Callable[[], None] = lambda: None
         """Called if the database may have gone back in time, or have another epoch."""
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
@@ -218,6 +222,11 @@ class ConnectionHub:
                     break
         return found
 
+    def topics_of(self, user: int) -> list[str] | None:
+        """Return the topics that the user's connections follow; None if a connection follows all of the user's."""
+        found = [live.only_topic for live in self._by_user.get(user, ()) if live.greeting is None]
+        return None if None in found else list(dict.fromkeys(topic for topic in found if topic is not None))
+
     def identities(self) -> list[AuthenticatedUser]:
         """Return the user of each session with a live connection, once per session."""
         return [next(iter(lives)).user for lives in self._by_session.values()]
@@ -284,6 +293,8 @@ class ConnectionHub:
 
     def check(self, topics: Collection[str] | None) -> None:
         """Compare topics, or all live ones, with the log soon."""
+        if topics is None:
+            self.on_loss()
         self._ordered.check(topics)
 
     async def compare(self) -> None:
@@ -447,6 +458,7 @@ class ConnectionHub:
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
         self.presences.chose(event.person, event.status, entry.seq)
+        self.on_status(event.person, event.status, entry.seq)
 
     def _end(self, live: LiveConnection, why: Disconnect, retry_after: float | None = None) -> None:
         logger.info("connection_ended", why=why.name.lower(), user=live.user.id)

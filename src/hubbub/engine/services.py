@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -35,6 +35,9 @@ from hubbub.outbound import OutboundClient
 from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
 from hubbub.storage.database import Database
+
+if TYPE_CHECKING:
+    from hubbub.engine.site_presence import SitePresence
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,6 +146,8 @@ class Services:
     history: History
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
+    site_presence: "SitePresence | None" = None
+    """Set on a node with a bus."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

@@ -34,7 +34,7 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
         return {}
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
-    text = MessageText(room, actor, command.body, command.online, before, message.body)
+    text = MessageText(room, actor, command.body, command.online, before, message.body, command.elsewhere)
     after = resolve(tx, {seq: text}).get(seq)
     mentions.replace(tx, MessagePlace(room, seq, actor.id), before, after)
     event_body = command.body if request.own.history == "all" else None

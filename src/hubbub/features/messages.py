@@ -114,9 +114,9 @@ def _view(connection: Connection, user: int, room: int) -> RoomView:
 def _texts(run: Sequence[Request[SendMessage]]) -> dict[int, MessageText]:
     """Return the texts that may contain mentions, by their index in the run."""
     return {
-        index: MessageText(request.command.room, request.actor, request.command.body, request.command.online)
+        index: MessageText(command.room, request.actor, command.body, command.online, elsewhere=command.elsewhere)
         for index, request in enumerate(run)
-        if may_mention(request.command.body)
+        if may_mention((command := request.command).body)
     }
 
 

@@ -50,6 +50,7 @@ HOLDERS = text(
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND l.pid <> pg_backend_pid() ORDER BY 2"
 )
+NODES = text(str(HOLDERS).replace("AND l.pid <> pg_backend_pid() ORDER BY 2", ""))
 NODE = "hubbub-node."
 """How the names of nodes with a bus begin."""
 
@@ -65,6 +66,16 @@ class Holder(NamedTuple):
 
     name: str
     since: int | None
+
+
+def nodes(connection: Connection) -> set[str]:
+    """Return the tokens of the nodes that hold the lock, with an empty one for those we may not see."""
+    return {(name or "").rpartition(" ")[2] for name, _ in connection.execute(NODES, _number(connection))}
+
+
+def _number(connection: Connection) -> dict[str, int]:
+    schema = str(connection.scalar(text("SELECT current_schema()")))
+    return {"class": CLASS, "number": zlib.crc32(schema.encode()) & 0x7FFFFFFF}
 
 
 class PostgresLock:
@@ -89,7 +100,9 @@ class PostgresLock:
         self.on_regained: Callable[[], object] = lambda: None
         """Called on a thread when the lock was lost and is held again, perhaps on another machine."""
         host = re.sub(r"[^A-Za-z0-9._-]", "?", os.uname().nodename)
-        tail = f" {os.getpid()} {secrets.token_hex(4)}"
+        self.token = secrets.token_hex(4)
+        """The last word of the session's name, which tells nodes apart."""
+        tail = f" {os.getpid()} {self.token}"
         head = self._node or f"hubbub-{purpose} "
         self._name = f"{head}{host[: MAX_NAME - len(head) - len(tail)]}{tail}"
         self._engine = postgresql.lock_engine(url, self._name)
@@ -131,8 +144,7 @@ class PostgresLock:
             if self._connection is None:
                 self._connection = self._engine.connect()
             connection = self._connection
-            schema = str(connection.scalar(text("SELECT current_schema()")))
-            number = {"class": CLASS, "number": zlib.crc32(schema.encode()) & 0x7FFFFFFF}
+            number = _number(connection)
             shared = "_shared" if self._node is not None else ""
             taken = connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}(:class, :number)"), number)
             if taken and self._node is None:
