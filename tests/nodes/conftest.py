@@ -33,6 +33,14 @@ class Site:
         with closing(psycopg.connect(address, autocommit=True)) as connection:
             connection.execute(statement.encode(), values)
 
+    def count(self, rows: str) -> int:
+        """Return the number of `rows`: a table, perhaps with a condition."""
+        address = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with closing(psycopg.connect(address)) as connection:
+            found = connection.execute(f"SELECT count(*) FROM {rows}".encode()).fetchone()
+        assert found is not None
+        return int(found[0])
+
     def interrupt(self) -> None:
         """End the connections of all nodes to the bus. A NATS server stays down until `resume`."""
         if self.bus is not None:
