@@ -225,10 +225,11 @@ async def test_a_head_above_the_log_changes_nothing(make_node: MakeNode) -> None
 
 
 async def test_messages_of_another_epoch_are_not_delivered_and_make_the_node_look(make_node: MakeNode) -> None:
-    reader, writer = await make_node(), await make_node(epoch="second")
+    reader = await make_node()
     looked: list[bool] = []
     reader.hub.on_doubt = lambda: looked.append(True)
     await reader.listen()
+    writer = await make_node(epoch="second")
     anna = await writer.user("anna")
     await writer.send(anna)
     await eventually(lambda: looked, DEADLINE, "the node looks at the epoch")

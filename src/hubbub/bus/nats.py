@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 MAX_QUEUED = 8 * 2**20
 """Bytes that wait to be sent."""
+SIGNAL_BYTES = 64 * 1024
+"""Bytes of signals that are sent in one message."""
+HEAD_BYTES = 1_000
+"""Bytes for the head of a message with signals."""
 MAX_UNREAD_MESSAGES = 10_000
 MAX_UNREAD_BYTES = 8 * 2**20
 """What waits to be read in one topic."""
@@ -205,6 +209,7 @@ class NatsBus(RemoteBus):
                 self._queued -= len(payload)
                 await client.publish(subject, payload)
                 self.counts.sent += 1
+            await self._send_signals(client)
             wait: float | None = None
             if self._heads or self._everything:
                 wait = heads_at - loop.time()
@@ -220,6 +225,18 @@ class NatsBus(RemoteBus):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
+
+    async def _send_signals(self, client: "Client") -> None:
+        """Send the signals that wait, those for one topic to the nodes that follow it."""
+        while self._signals:
+            most = min(SIGNAL_BYTES, self._max_payload - HEAD_BYTES)
+            topic, signals = self._signals.take(most, one_topic=True)
+            payload = self._codec.encode(self.epoch, {}, signals=signals)
+            if len(payload) > self._max_payload:
+                self.counts.dropped += 1
+                continue
+            await client.publish(self._prefix + (topic or "heads"), payload)
+            self.counts.sent += 1
 
     async def _change(self, client: "Client") -> list[str]:
         """Apply changes of interest; return the topics that are subscribed to now."""
