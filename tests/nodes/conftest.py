@@ -66,19 +66,26 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_site(kind: str, postgres_server: Postgres, tmp_path: Path) -> Iterator[MakeSite]:
-    """Return `make_site(count, broken)`: started nodes. `broken` is what the last node breaks."""
+    """Return `make_site(count, broken, **settings)`: started nodes. `broken` is what the last node breaks.
+
+    A setting that is None is left to its default.
+    """
     made: list[Server] = []
     url = postgres_server.empty()
     with nats(tmp_path) as bus:
 
-        def make(count: int, broken: str | None = None) -> Site:
+        def make(count: int, broken: str | None = None, **extra: str | None) -> Site:
             address = bus.url if kind == "nats" else "postgresql"
             settings = {"HUBBUB_DATABASE_URL": url, "HUBBUB_BUS_URL": address}
+            settings |= {name: value for name, value in extra.items() if value is not None}
             for number in range(count):
                 if broken is not None and number == count - 1:
                     node = Server(tmp_path / f"node{number}", {**settings, "BROKEN": broken}, BROKEN)
                 else:
                     node = Server(tmp_path / f"node{number}", settings)
+                for name, value in extra.items():
+                    if value is None:
+                        del node.settings[name]
                 node.launch()  # all at once: one migrates, the others wait
                 made.append(node)
             for node in made:
