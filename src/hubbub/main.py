@@ -188,6 +188,8 @@ async def _build(
         except HubbubError:
             people.check(None)  # tries until the database answers; connections are refused until then
         live_settings.reload()  # a change of another node since they were read
+    limits = Limits(clock, enabled=settings.rate_limits, bus=None if alone else bus)
+    stack.callback(limits.stop)
     return Services(
         bus=bus,
         settings=settings,
@@ -206,7 +208,7 @@ async def _build(
         webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
-        limits=Limits(clock, enabled=settings.rate_limits),
+        limits=limits,
         metrics=metrics,
         history=history,
         lost_database=lost,
@@ -275,10 +277,16 @@ async def _listening(services: Services) -> AsyncIterator[Listener]:
 
 
 async def create_setup_link(services: Services) -> str | None:
-    """Return a fresh one-time token that creates the owner; None if there is an owner."""
+    """Return a one-time token that creates the owner; None if there is an owner.
+
+    It is a fresh one. On a site of several nodes, all of them return the same one.
+    """
     if not await services.read(accounts.needs_owner):
         return None
-    token = secrets.token_urlsafe(32)
+    if services.bus.connects:
+        token = services.tokens.derived("setup", services.history.mark.epoch)
+    else:
+        token = secrets.token_urlsafe(32)
     try:
         await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
     except Conflict:  # the owner was created meanwhile, on another node

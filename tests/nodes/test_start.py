@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -15,6 +16,8 @@ from hubbub.storage.postgresql_lock import PostgresLock
 from tests.conftest import MakeServer, Run
 from tests.nodes.conftest import MakeSite
 from tests.support.postgres import Postgres
+from tests.support.server import PASSWORD, Server
+from tests.support.waiting import eventually_blocking
 
 
 @pytest.fixture
@@ -32,6 +35,33 @@ def test_nodes_share_the_signing_key_and_the_first_of_them_migrates(make_site: M
     account = site.nodes[0].sign_up()
     for number in range(3):
         assert site.there(account, number).get("/users/me")["id"] == account.id
+
+
+@pytest.mark.faults
+def test_nodes_that_start_together_print_one_link_that_works_once_on_any_of_them(make_site: MakeSite) -> None:
+    site = make_site(3)
+    tokens = {node.setup_link().partition("#")[2] for node in site.nodes}
+    assert len(tokens) == 1
+    (token,) = tokens
+    again = site.nodes[2]
+    assert token in greeting(again), "a node that starts later prints it, too"
+    new = {"password": PASSWORD, "setup": token}
+    made = httpx.post(f"{site.nodes[1].url}/api/users", json={"username": "owner", **new}, trust_env=False)
+    assert made.status_code == 201, made.text
+    assert site.there(site.nodes[0].log_in("owner"), 2).get("/users/me")["role"] == "owner"
+    for node in site.nodes:
+        answer = httpx.post(f"{node.url}/api/users", json={"username": "second", **new}, trust_env=False)
+        assert answer.status_code == 403
+    assert "/setup#" not in greeting(again)
+
+
+def greeting(node: Server) -> str:
+    """Start a node again and return what it has printed and logged then."""
+    node.stop()
+    before, greeted = len(node.log_text()), len(node.log_lines("plain_http"))
+    node.start()
+    eventually_blocking(lambda: len(node.log_lines("plain_http")) > greeted, 20.0, "the operator is greeted")
+    return node.log_text()[before:]
 
 
 @pytest.mark.faults
