@@ -143,6 +143,10 @@ class Services:
     history: History
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
+    number: int = 0
+    """The number of this process among those that share its data folder."""
+    worker: int | None = None
+    """The same number if the metrics of all these processes are shown together, else None."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 
