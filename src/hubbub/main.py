@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.bus.messages import Codec
 from hubbub.clock import Clock
-from hubbub.control import SOCKET
+from hubbub.control import socket_of
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import Command, CreateOneTimeToken
 from hubbub.domain.errors import Conflict, HubbubError
@@ -55,7 +56,7 @@ from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
 from hubbub.storage import epochs, migrate, postgresql, postgresql_startup, signing_key, site_settings
 from hubbub.storage.database import Database
-from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
+from hubbub.storage.locks import DatabaseInUse, folder_lock, shared_folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ async def running(
     *,
     serving: bool = True,
     new_epoch: bool = False,
+    worker: int | None = None,
+    labelled: bool = False,
 ) -> AsyncIterator[Services]:
     """A server without its gateways.
 
@@ -81,7 +84,9 @@ async def running(
 
     With `login` the host application authenticates the users. A command is not `serving`: it waits
     for a shorter time for the database, and does not decide which signing key belongs to it. With
-    `new_epoch` the history begins anew: all clients load everything again.
+    `new_epoch` the history begins anew: all clients load everything again. With a bus, the folder is
+    shared: `worker` is the number that the process wants there, and `labelled` says that its metrics
+    are shown with those of the others.
 
     Raises WrongSetting, InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
@@ -89,8 +94,13 @@ async def running(
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
     settings.check_bus()
     async with AsyncExitStack() as stack:
-        stack.enter_context(folder_lock(settings.data))
+        number = None
+        if serving and settings.bus_url is not None:
+            number = stack.enter_context(shared_folder_lock(settings.data, worker))
+        else:
+            stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
+        services = replace(services, number=number or 0, worker=number if labelled else None)
         meters.attach(services)
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if services.bus.connects:
@@ -159,7 +169,7 @@ async def _build(
 
     def close_mark() -> None:
         if journal.is_stopped:
-            epochs.close(settings.data, history.mark)
+            history.close(settings.data)
 
     journal.on_new_epoch = restart
     if lock is not None:
@@ -216,7 +226,22 @@ async def _build(
     )
 
 
-async def serve(settings: Settings) -> None:
+class Worker(Protocol):
+    """One of several processes that serve one port, as its supervisor sees it."""
+
+    number: int
+
+    async def wait_for_turn(self, stop: asyncio.Event) -> int | None:
+        """Say that all but the port is ready; return the port to open, None if `stop` is set before.
+
+        From now on, `stop` is set when the supervisor is gone.
+        """
+
+    async def wait_for_greeting(self, stop: asyncio.Event) -> bool:
+        """Say that the port is open; return whether this worker greets the operator."""
+
+
+async def serve(settings: Settings, worker: Worker | None = None) -> None:
     """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
 
     The port opens when everything is ready. A PostgreSQL that is not up yet is waited for.
@@ -230,24 +255,32 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     if not await _database_is_up(settings, stop):
         return
-    async with operated(settings) as services, _listening(services) as listener:
-        logger.info("listening", host=settings.host, port=listener.port)
-        await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((stopping, services.lost_database), return_when=asyncio.FIRST_COMPLETED)
-        logger.info("draining")
-        if services.lost_database.done():
-            stopping.cancel()
-            raise DatabaseInUse(services.lost_database.result())
+    async with operated(settings, worker=worker.number if worker is not None else None) as services:
+        port = settings.port if worker is None else await worker.wait_for_turn(stop)
+        if port is None:
+            return
+        async with _listening(services, port, shared=worker is not None) as listener:
+            logger.info("listening", host=settings.host, port=listener.port)
+            if worker is None or await worker.wait_for_greeting(stop):
+                await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait((stopping, services.lost_database), return_when=asyncio.FIRST_COMPLETED)
+            logger.info("draining")
+            if services.lost_database.done():
+                stopping.cancel()
+                raise DatabaseInUse(services.lost_database.result())
 
 
 @asynccontextmanager
-async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
+async def operated(
+    settings: Settings, login: AuthSettings | None = None, *, worker: int | None = None, labelled: bool = False
+) -> AsyncIterator[Services]:
     """Like `running`, with the operator's socket and without guests left by a crash."""
-    async with running(settings, login=login) as services:
+    labelled = labelled or worker is not None
+    async with running(settings, login=login, worker=worker, labelled=labelled) as services:
         if not services.bus.connects:  # else they may be connected to another node
             await forget_guests(services, settled=0)
-        path = settings.data / SOCKET
+        path = socket_of(settings.data, services.number)
         async with operator_socket(create_operator_app(services), path, settings):
             yield services
 
@@ -266,10 +299,10 @@ def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _listening(services: Services) -> AsyncIterator[Listener]:
+async def _listening(services: Services, port: int, *, shared: bool) -> AsyncIterator[Listener]:
     listener = Listener()
     settings = services.settings
-    await listener.open(compose(services), services, settings.host, settings.port)
+    await listener.open(compose(services), services, settings.host, port, shared=shared)
     try:
         yield listener
     finally:

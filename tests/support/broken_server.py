@@ -5,7 +5,9 @@ control starts a broken server and finds no violation, its test is blind. Run as
 tests.support.broken_server serve …`.
 """
 
+import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RootTransaction
 
+from hubbub import workers
 from hubbub.bus.remote import RemoteBus
 from hubbub.cli import main
 from hubbub.delivery.fanout import Fanout
@@ -232,6 +235,37 @@ def quick_positions() -> None:
     positioning.INTERVAL = 1.0
 
 
+def kill_workers() -> None:
+    """Kill all workers when the parent is told to stop."""
+
+    def kill(self: workers.Supervisor, code: int) -> None:
+        self._stopping, self._code = True, code
+        for child in self._children:
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+
+    workers.Supervisor._stop = kill  # type: ignore[method-assign]
+    workers.ENDED_WELL = (*workers.ENDED_WELL, -signal.SIGKILL)
+
+
+def short_lived() -> None:
+    """Let a worker end as soon as it serves and has its orders."""
+    obey = workers.Worker._obey
+
+    async def obey_and_end(self: workers.Worker, message: bytes, stop: asyncio.Event) -> bytes | None:
+        order = await obey(self, message, stop)
+        if message == workers.SERVING:
+            os._exit(7)
+        return order
+
+    workers.Worker._obey = obey_and_end  # type: ignore[method-assign]
+
+
+def impatient_parent() -> None:
+    """Start workers again soon; breaks nothing."""
+    workers.FIRST_DELAY = 0.01
+
+
 def rank_all_as_staff() -> None:
     """Give every user the rank of staff in the management of members."""
     rules.rank = lambda actor, room: rules.STAFF_RANK
@@ -256,6 +290,9 @@ FAULTS = {
     "deaf": deaf,
     "no-positions": no_positions,
     "quick-positions": quick_positions,
+    "kill-workers": kill_workers,
+    "short-lived": short_lived,
+    "impatient-parent": impatient_parent,
     "rank-all-as-staff": rank_all_as_staff,
 }
 

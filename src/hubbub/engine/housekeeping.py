@@ -71,7 +71,7 @@ async def watch_history(services: Services) -> None:
         if not complete or epoch != mark.epoch:
             services.journal.suspect()
         elif mark != written:
-            await asyncio.to_thread(epochs.write, services.settings.data, mark)
+            await asyncio.to_thread(services.history.write, services.settings.data, mark)
             written = mark
 
 

@@ -148,6 +148,10 @@ class Services:
     """The open streams of server-sent events."""
     site_presence: "SitePresence | None" = None
     """Set on a node with a bus."""
+    number: int = 0
+    """The number of this process among those that share its data folder."""
+    worker: int | None = None
+    """The same number if the metrics of all these processes are shown together, else None."""
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 
