@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import secrets
 import signal
 import sys
@@ -204,7 +205,7 @@ async def _build(
 
 
 async def serve(settings: Settings) -> None:
-    """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
+    """Run `hubbub serve` until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
     The port opens when everything is ready. A PostgreSQL that is not up yet is waited for.
 
@@ -213,8 +214,16 @@ async def serve(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    signals = signal.SIGINT, signal.SIGTERM
+
+    def begin() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+            signal.signal(number, _end_at_once)
+
+    for number in signals:
+        loop.add_signal_handler(number, begin)
     if not await _database_is_up(settings, stop):
         return
     async with operated(settings) as services, _listening(services) as listener:
@@ -235,7 +244,7 @@ async def operated(settings: Settings, login: AuthSettings | None = None) -> Asy
         if not services.bus.connects:  # else they may be connected to another node
             await forget_guests(services, settled=0)
         path = settings.data / SOCKET
-        async with operator_socket(create_operator_app(services), path, settings):
+        async with operator_socket(create_operator_app(services), path, settings, services.stopping):
             yield services
 
 
@@ -382,6 +391,11 @@ async def _lock(
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lock, lost
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    """End like a process without a handler, also as process 1 of a container."""
+    os._exit(128 + number)
 
 
 # --- background tasks ------------------------------------------------------------------------------------------------
