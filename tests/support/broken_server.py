@@ -228,6 +228,17 @@ def slow_commit() -> None:
     Journal._commit = slow  # type: ignore[method-assign]
 
 
+def silent_commit() -> None:
+    """Commit messages, and neither answer nor publish them."""
+    hand_back = Journal._hand_back
+
+    def silent(self: Journal, batch: Batch) -> None:
+        if not any(isinstance(pending.command, SendMessage) for pending in batch.commands):
+            hand_back(self, batch)
+
+    Journal._hand_back = silent  # type: ignore[method-assign]
+
+
 def hasty_end() -> None:
     """Close connections at SIGTERM without waiting for what is being written."""
 
@@ -275,6 +286,7 @@ FAULTS = {
     "never-look-back": never_look_back,
     "share-database": share_database,
     "slow-commit": slow_commit,
+    "silent-commit": silent_commit,
     "hasty-end": hasty_end,
     "deaf": deaf,
     "no-positions": no_positions,

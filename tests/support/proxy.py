@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 CHUNK = 65_536
@@ -133,11 +133,19 @@ class ServerFrames:
         return taken
 
 
-class Proxy:
-    """Listen on a port of its own and forward to `port` on the loopback."""
+async def first_that_accepts(ports: Sequence[int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the first of these ports on the loopback that accepts. Raises OSError if none does."""
+    for port in ports[:-1]:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection("127.0.0.1", port)
+    return await asyncio.open_connection("127.0.0.1", ports[-1])
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+
+class Proxy:
+    """Listen on a port of its own and forward to the first of `ports` on the loopback that accepts."""
+
+    def __init__(self, *ports: int) -> None:
+        self.ports = ports
         self.latency = 0.0
         self.drop: Callable[[bytes], bool] | None = None
         self.dropped = 0
@@ -174,7 +182,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            server = Side(*await asyncio.open_connection("127.0.0.1", self.port))
+            server = Side(*await first_that_accepts(self.ports))
         except (OSError, asyncio.CancelledError):
             Side(reader, writer).reset()
             return
