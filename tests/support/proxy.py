@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -38,7 +39,7 @@ class Link:
             self.reset()
 
     async def _pump(self, source: "Side", sink: "Side", change: Callable[[bytes], bytes] | None) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while True:
                 await self.proxy.reading.wait()
                 data = await source.reader.read(CHUNK)
@@ -49,6 +50,8 @@ class Link:
                     await asyncio.sleep(self.proxy.latency)
                 sink.writer.write(change(data) if change else data)
                 await sink.writer.drain()
+        except OSError:  # a reset, as by a server that is killed with unread input
+            self.reset()
 
     def _filter(self, data: bytes) -> bytes:
         kept = []
@@ -71,6 +74,11 @@ class Side:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+
+    @property
+    def port(self) -> int:
+        """The peer's port."""
+        return int(self.writer.get_extra_info("peername")[1])
 
     def half_close(self) -> None:
         """Send the end of the stream, and keep reading."""
@@ -134,7 +142,7 @@ class ServerFrames:
 
 
 async def first_that_accepts(ports: Sequence[int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to the first of these ports on the loopback that accepts. Raises OSError if none does."""
+    """Connect to the first of these ports on the loopback that accepts; raise OSError if none does."""
     for port in ports[:-1]:
         with contextlib.suppress(OSError):
             return await asyncio.open_connection("127.0.0.1", port)
@@ -146,6 +154,8 @@ class Proxy:
 
     def __init__(self, *ports: int) -> None:
         self.ports = ports
+        self.counts: Counter[int] = Counter()
+        """Connections to each port."""
         self.latency = 0.0
         self.drop: Callable[[bytes], bool] | None = None
         self.dropped = 0
@@ -183,6 +193,7 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         try:
             server = Side(*await first_that_accepts(self.ports))
+            self.counts[server.port] += 1
         except (OSError, asyncio.CancelledError):
             Side(reader, writer).reset()
             return

@@ -249,6 +249,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The headers of the current request."""
         return self.headers
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection ends after the current request. Subclasses override this."""
+        return False
+
     def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         """Make `protocol` the protocol of the transport. uvicorn forgets the connection."""
         self.connections.discard(self)
@@ -295,6 +300,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:  # An upgrade has no cycle.
             self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
+            if self.is_last:
+                self.cycle.keep_alive = False
         self._in_body = True
         self._framing = self._payload = 0
         self._body_began = self.loop.time()

@@ -80,16 +80,15 @@ class HttpProtocol(BoundedHttpProtocol):
         if self._is_working:
             super().shutdown()
         else:
-            self.loop.call_later(IDLE_GRACE, self._close_idle)
+            asyncio.get_running_loop().call_later(IDLE_GRACE, self._close_idle)
 
     def _close_idle(self) -> None:
         if not self._has_left and not self._is_working:
             self.transport.close()
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self.cycle is not None and self._gateway.connections.services.stopping.has_begun:
-            self.cycle.keep_alive = False
+    @property
+    def is_last(self) -> bool:
+        return self._gateway.connections.services.stopping.has_begun
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
