@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import secrets
 import signal
 import sys
@@ -242,7 +243,7 @@ class Worker(Protocol):
 
 
 async def serve(settings: Settings, worker: Worker | None = None) -> None:
-    """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
+    """Run `hubbub serve` until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
     The port opens when everything is ready. A PostgreSQL that is not up yet is waited for.
 
@@ -251,8 +252,17 @@ async def serve(settings: Settings, worker: Worker | None = None) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    signals = signal.SIGINT, signal.SIGTERM
+
+    def begin() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+            # A worker may get the same signal from its supervisor, which ends it at once if need be.
+            signal.signal(number, _end_at_once if worker is None else signal.SIG_IGN)
+
+    for number in signals:
+        loop.add_signal_handler(number, begin)
     if not await _database_is_up(settings, stop):
         return
     async with operated(settings, worker=worker.number if worker is not None else None) as services:
@@ -281,7 +291,7 @@ async def operated(
         if not services.bus.connects:  # else they may be connected to another node
             await forget_guests(services, settled=0)
         path = socket_of(settings.data, services.number)
-        async with operator_socket(create_operator_app(services), path, settings):
+        async with operator_socket(create_operator_app(services), path, settings, services.stopping):
             yield services
 
 
@@ -441,6 +451,11 @@ async def _lock(
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lock, lost
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    """End like a process without a handler, also as process 1 of a container."""
+    os._exit(128 + number)
 
 
 # --- background tasks ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import structlog
 
@@ -108,7 +109,8 @@ class Supervisor:
         self._children = [Child(number) for number in range(settings.workers)]
         self._opened = self._greeted = self._stopping = False
         self._code = 0
-        self._signal: int | None = None
+        self._signals: list[int] = []
+        """The signals to end that have arrived."""
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -119,6 +121,7 @@ class Supervisor:
 
         Returns in each worker. The parent ends the program: with 0 after SIGTERM or SIGINT if all
         workers have ended well, else with the code of a worker that could not start, or 1.
+        A second signal ends all workers at once.
         """
         self._selector.register(self._woken, selectors.EVENT_READ)
         for number in SIGNALS:
@@ -134,9 +137,11 @@ class Supervisor:
                     worker = self._fork(child)
                     if worker is not None:
                         return worker
-            if self._signal is not None and not self._stopping:
-                logger.info("stopping_workers", signal=signal.Signals(self._signal).name)
+            if self._signals and not self._stopping:
+                logger.info("stopping_workers", signal=signal.Signals(self._signals[0]).name)
                 self._stop(0)
+            if len(self._signals) > 1:
+                self._end_at_once(self._signals[-1])
             self._advance()
             if self._stopping and all(child.pid is None for child in self._children):
                 sys.exit(self._code)
@@ -148,7 +153,7 @@ class Supervisor:
 
     def _signalled(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
-            self._signal = number
+            self._signals.append(number)
 
     def _listen(self) -> None:
         """Wait for messages, for a signal, or until a worker must be started."""
@@ -229,6 +234,14 @@ class Supervisor:
         for child in self._children:
             if child.pid is not None:
                 os.kill(child.pid, signal.SIGTERM)
+
+    def _end_at_once(self, number: int) -> NoReturn:
+        """End the workers without draining, as a second signal ends a server without workers."""
+        for child in self._children:
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
+        os._exit(128 + number)
 
     # -- processes
 

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import closing
 
+import orjson
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
@@ -10,7 +11,9 @@ from sqlalchemy.engine import make_url
 from hubbub.bus import remote
 from hubbub.bus.messages import Codec
 from hubbub.bus.remote import RemoteBus
+from hubbub.domain import entries
 from hubbub.domain.commands import CreateRoom, JoinRoom
+from hubbub.domain.events import BY_TYPE
 from hubbub.domain.model import room_topic
 from hubbub.domain.text import MAX_BODY_BYTES
 from tests.bus.conftest import MakeNode
@@ -301,3 +304,29 @@ async def test_a_member_who_joins_while_the_node_is_behind_gets_nothing_from_bef
     await reaches(newcomer, last := await writer.send(anna, room=room))
     assert seqs(newcomer) == list(range(joined + 1, last + 1))
     assert seqs(member)[-1] >= last
+
+
+async def test_what_a_newer_version_adds_is_ignored_or_passed_on(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message with other fields, and events of a kind that this version does not know."""
+    writer, reader = await make_node(), await make_node()
+    anna = await writer.user("anna")
+    listener = await reader.listen()
+    await reaches(listener, first := await writer.send(anna))
+    ignored, received = reader.bus.counts.ignored, reader.bus.counts.received
+    newer = Codec(SECRET, "newer")
+    head = {"node": "newer", "epoch": "first", "heads": {}, "all": False, "signals": [{"kind": "new"}], "since": 12}
+    rest = orjson.dumps(head)
+    await shout(writer.bus, b"hubbub1 %b\n%b" % (newer._sign(rest), rest))
+    await eventually(lambda: reader.bus.counts.received > received, DEADLINE, "the message is read")
+    # Messages under a name that the reader does not know, by the bus and from the log.
+    kinds = {type_: event for type_, event in BY_TYPE.items() if type_ != "message.sent"}
+    monkeypatch.setattr(entries, "BY_TYPE", kinds)
+    with monkeypatch.context() as lost:
+        lost.setattr(writer.bus, "_publish", lambda topic, entries: None)
+        await writer.send(anna)
+    await reaches(listener, last := await writer.send(anna))
+    assert seqs(listener) == list(range(first, last + 1))
+    assert reader.bus.counts.ignored == ignored
+    assert type(reader.passed[-1].event) is entries.UnknownEvent

@@ -106,7 +106,7 @@ async def test_the_command_line_finds_any_process_of_a_folder_behind_sockets_tha
         for number in (0, 3):  # left by processes that were killed
             socket_of(data, number).touch()
         app = create_operator_app(world.services)
-        async with operator_socket(app, socket_of(data, 7), world.services.settings):
+        async with operator_socket(app, socket_of(data, 7), world.services.settings, world.services.stopping):
             assert list(sockets(data)) == [0, 3, 7]
             answer = await asyncio.to_thread(ask_server, data, ListUsers())
             assert answer is not None

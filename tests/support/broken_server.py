@@ -219,6 +219,38 @@ def share_database() -> None:
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 
+def slow_commit() -> None:
+    """Take a second for each COMMIT of messages; breaks nothing."""
+    commit = Journal._commit
+
+    def slow(self: Journal, transaction: RootTransaction) -> bool:
+        if any(isinstance(pending.command, SendMessage) for pending in self._in_flight):
+            time.sleep(1.0)
+        return commit(self, transaction)
+
+    Journal._commit = slow  # type: ignore[method-assign]
+
+
+def silent_commit() -> None:
+    """Commit messages, and neither answer nor publish them."""
+    hand_back = Journal._hand_back
+
+    def silent(self: Journal, batch: Batch) -> None:
+        if not any(isinstance(pending.command, SendMessage) for pending in batch.commands):
+            hand_back(self, batch)
+
+    Journal._hand_back = silent  # type: ignore[method-assign]
+
+
+def hasty_end() -> None:
+    """Close connections at SIGTERM without waiting for what is being written."""
+
+    async def settle(self: Journal) -> None:
+        pass
+
+    Journal.settle = settle  # type: ignore[method-assign]
+
+
 def deaf() -> None:
     """Ignore all messages of the bus."""
     RemoteBus._handle = lambda self, payload: None  # type: ignore[method-assign]
@@ -287,6 +319,9 @@ FAULTS = {
     "keep-epoch": keep_epoch,
     "never-look-back": never_look_back,
     "share-database": share_database,
+    "slow-commit": slow_commit,
+    "silent-commit": silent_commit,
+    "hasty-end": hasty_end,
     "deaf": deaf,
     "no-positions": no_positions,
     "quick-positions": quick_positions,

@@ -27,6 +27,7 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.stopping import Stopping
 from hubbub.engine.webhooks import Webhooks
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
@@ -113,8 +114,8 @@ class _Watched(Generic[T]):
 class Stream(Protocol):
     """A response that lasts until the client or the server ends it."""
 
-    def shutdown(self) -> None:
-        """End it because the server stops."""
+    def shutdown(self, among: int) -> None:
+        """End it because the server stops: one of so many connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Services:
     """The number of this process among those that share its data folder."""
     worker: int | None = None
     """The same number if the metrics of all these processes are shown together, else None."""
+    stopping: Stopping = field(default_factory=Stopping)
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

@@ -148,28 +148,36 @@ class Listener:
     async def close(self, drain_seconds: float) -> None:
         """Stop accepting, wait `drain_seconds` for requests, then abort the rest.
 
-        WebSocket clients are asked to reconnect later.
+        The commands that have arrived on WebSockets are answered first. Then their clients are
+        asked to reconnect later.
         """
         server, serving, gateway = self._server, self._serving, self._gateway
         if server is None or serving is None or gateway is None:
             return
-        server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_seconds))
+        connections, services = gateway.connections, gateway.connections.services
+        services.stopping.begin(drain_seconds)
+        # uvicorn would cancel the rest, which leaves tracebacks: the deadline comes first.
+        server.config.timeout_graceful_shutdown = math.ceil(drain_seconds) + 1
         server.stop_listening()
-        gateway.draining = True
-        for connection in list(gateway.connections.open):
-            connection.shutdown()
-        for stream in list(gateway.connections.services.streams):
-            stream.shutdown()
-        server.should_exit = True
-        deadline = asyncio.get_running_loop().time() + drain_seconds
+        among = len(connections.open) + len(services.streams)
+        for stream in list(services.streams):
+            stream.shutdown(among)
+        for connection in list(connections.open):
+            connection.silence()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(services.stopping.seconds_left):
+                await services.journal.settle()
+        for connection in list(connections.open):
+            connection.shutdown(among)
+        deadline = asyncio.get_running_loop().call_later(services.stopping.seconds_left, server.cut)
         with suppress(SystemExit):
             await serving
-        if gateway.connections.open:
+        deadline.cancel()
+        if connections.open:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(deadline):
-                    await gateway.connections.empty.wait()
-        for connection in list(gateway.connections.open):
+                async with asyncio.timeout(services.stopping.seconds_left):
+                    await connections.empty.wait()
+        for connection in list(connections.open):
             connection.cut()
-        for leftover in list(server.server_state.connections):
-            leftover.transport.abort()
+        server.cut()
         self._server = self._serving = None
