@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hubbub.client import Client
     from hubbub.domain.identities import Identity
+    from hubbub.gateways.manager.bus import BusOptions
     from hubbub.gateways.manager.manager import ConnectionManager
     from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol, WebSocketProtocol
     from hubbub.mounted import Hubbub
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BoundedHttpProtocol",
+    "BusOptions",
     "Client",
     "ConnectionManager",
     "Hubbub",
@@ -26,6 +28,7 @@ __version__ = version("hubbub")
 
 _MODULES = {
     "BoundedHttpProtocol": "hubbub.gateways.uvicorn_protocols",
+    "BusOptions": "hubbub.gateways.manager.bus",
     "Client": "hubbub.client",
     "ConnectionManager": "hubbub.gateways.manager.manager",
     "Hubbub": "hubbub.mounted",

@@ -1,6 +1,7 @@
 """The tutorial's chat under uvicorn, with its own WebSockets and Hubbub's."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -18,10 +19,19 @@ ROOT = Path(__file__).parents[2]
 OURS = "hubbub:WebSocketProtocol"
 
 
-def start(app: str, websockets: str, folder: Path = ROOT) -> tuple["subprocess.Popen[str]", int]:
+def start(
+    app: str, websockets: str, folder: Path = ROOT, *options: str, env: dict[str, str] | None = None
+) -> tuple["subprocess.Popen[str]", int]:
     """Run uvicorn on a free port as users do; return the process and the port."""
-    command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", "--ws", websockets]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", "--ws", websockets, *options]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):

@@ -73,19 +73,11 @@ class Codec:
         if signals:
             fields["signals"] = orjson.Fragment(b"[%b]" % b",".join(signals))
         rest = b"\n".join((orjson.dumps(fields), *texts))
-        return b"%b %b\n%b" % (VERSION, self._sign(rest), rest)
+        return self._signed(rest)
 
     def decode(self, payload: bytes) -> Message:
         """Return the message. Raises Unreadable."""
-        if len(payload) > MAX_MESSAGE:
-            raise Unreadable("too long")
-        first, _, rest = payload.partition(b"\n")
-        version, _, signature = first.partition(b" ")
-        if version != VERSION:
-            raise Unreadable("another format")
-        if not hmac.compare_digest(signature, self._sign(rest)):
-            raise Unreadable("another site")
-        head, *texts = rest.split(b"\n")
+        head, *texts = self._verified(payload).split(b"\n")
         try:
             fields = orjson.loads(head)
             node, epoch, heads = str(fields["node"]), str(fields["epoch"]), fields["heads"]
@@ -96,6 +88,21 @@ class Codec:
         except (LookupError, TypeError, ValueError, AttributeError) as error:  # of another version
             raise Unreadable(repr(error)) from error
         return Message(node, epoch, heads, fields.get("all") is True, entries, signals)
+
+    def _signed(self, rest: bytes) -> bytes:
+        return b"%b %b\n%b" % (VERSION, self._sign(rest), rest)
+
+    def _verified(self, payload: bytes) -> bytes:
+        """Return what is behind the signature. Raises Unreadable."""
+        if len(payload) > MAX_MESSAGE:
+            raise Unreadable("too long")
+        first, _, rest = payload.partition(b"\n")
+        version, _, signature = first.partition(b" ")
+        if version != VERSION:
+            raise Unreadable("another format")
+        if not hmac.compare_digest(signature, self._sign(rest)):
+            raise Unreadable("another site")
+        return rest
 
     def _sign(self, rest: bytes) -> bytes:
         return blake2b(rest, key=self._key, digest_size=16).hexdigest().encode()

@@ -163,10 +163,14 @@ class RemoteBus(ABC):
             self._signals.clear()
             if self.counts.connects > before:
                 retry = FIRST_RETRY
-            log = logger.warning if was or retry == FIRST_RETRY else logger.info
-            log("bus_disconnected", bus=self.kind, reason=reason, advice=OUTAGE)
+            self._report(reason, first=was or retry == FIRST_RETRY)
             await asyncio.sleep(uniform(0.0, retry))  # noqa: S311  not a secret
             retry = min(2 * retry, LAST_RETRY)
+
+    def _report(self, reason: str, *, first: bool) -> None:
+        """Log that the connection has ended, or could not be made."""
+        log = logger.warning if first else logger.info
+        log("bus_disconnected", bus=self.kind, reason=reason, advice=OUTAGE)
 
     def _established(self) -> None:
         """Note that the connection and all subscriptions stand. Anything may have been missed."""

@@ -1,6 +1,7 @@
 """The public ConnectionManager: fan-out behind the FastAPI tutorial's interface."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import overload
@@ -10,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from hubbub.delivery.connections import Blob
 from hubbub.delivery.fanout import Fanout
+from hubbub.gateways.manager.bus import BusOptions, Others
 from hubbub.gateways.manager.owner_tasks import Owner, Owners
 from hubbub.gateways.manager.read_ahead import WatchedWebSocket
 from hubbub.gateways.websocket.outbox import Outbox
@@ -26,6 +28,10 @@ WRONG_LOOP = (
     "asyncio.run_coroutine_threadsafe(manager.broadcast(message), loop); for methods that are not coroutines, call "
     "loop.call_soon_threadsafe(manager.join, websocket, topic)."
 )
+
+_inherited: list[object] = []
+"""What a forked process has of its parent's connections to a bus. Closing them here would tell the
+parent's event loop to stop reading, since both share its selector."""
 
 
 class Framed(FramedWebSocket):
@@ -74,10 +80,17 @@ class ConnectionManager:
     Works on any ASGI server. Under ``uvicorn --ws
     hubbub:WebSocketProtocol`` it writes to the transports directly, which
     is several times as fast, and bypasses middleware that rewrites outgoing messages.
+
+    With a `bus`, `broadcast` reaches the WebSockets of all processes that have a manager with the
+    same bus: an address of NATS or PostgreSQL, or BusOptions. Raises ValueError for a wrong
+    address, and ImportError if its client library is not installed.
     """
 
-    def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES) -> None:
+    def __init__(self, *, outbox_bytes: int = OUTBOX_BYTES, bus: str | BusOptions | None = None) -> None:
         self._outbox_bytes = outbox_bytes
+        self._bus = BusOptions(bus) if isinstance(bus, str) else bus
+        self._others: Others | None = None
+        self._process = 0
         self._fanout = Fanout()
         self._owners = Owners()
         self._sockets: dict[WebSocket, Socket] = {}
@@ -98,7 +111,14 @@ class ConnectionManager:
         subprotocol: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
     ) -> None:
-        """Accept the WebSocket. From then on it gets what is broadcast to all."""
+        """Accept the WebSocket. From then on it gets what is broadcast to all.
+
+        The first call with a bus waits up to a second for its connection.
+        """
+        if self._bus is not None:
+            self._current()
+            if self._others is not None:
+                await self._others.ready()
         await websocket.accept(subprotocol, headers)
         if websocket in self._sockets or websocket.application_state is not WebSocketState.CONNECTED:
             return
@@ -173,13 +193,25 @@ class ConnectionManager:
         """Send to all WebSockets in a topic; without a topic, to all.
 
         Afterwards raises WebSocketDisconnect if the current task called `connect` and its client
-        has left.
+        has left. With a bus, raises ValueError for a message of more than 1 MiB.
         """
         fanout = self._current()
-        fanout.broadcast(message.encode(), topic)
+        text = message.encode()
+        if self._others is not None:
+            self._others.send(text, topic)
+        fanout.broadcast(text, topic)
         self._owners.check()
-        if fanout.unflushed > YIELD_AFTER:
+        if fanout.unflushed > YIELD_AFTER or (self._others is not None and self._others.waiting > YIELD_AFTER):
             await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Send to the bus what waits for it, for a few seconds at most, and disconnect from it.
+
+        The WebSockets stay. The next `connect` or `broadcast` connects to the bus again.
+        """
+        if self._others is not None:
+            self._current()
+            await self._others.close()
 
     def _connected(self, websocket: object) -> Socket | None:
         """Return what `connect` made of the WebSocket, also after its end."""
@@ -197,12 +229,17 @@ class ConnectionManager:
             raise RuntimeError(WRONG_LOOP) from None
         if loop is not self._loop:
             if self._loop is not None:
-                if not self._loop.is_closed():
+                if self._process != os.getpid():
+                    _inherited.append((self._loop, self._others))
+                elif not self._loop.is_closed():
                     raise RuntimeError(WRONG_LOOP)
                 self._fanout = Fanout()
                 self._owners.clear()
                 self._sockets.clear()
             self._loop = loop
+            self._process = os.getpid()
+            if self._bus is not None:
+                self._others = Others(self._bus, self._fanout)
         return self._fanout
 
 

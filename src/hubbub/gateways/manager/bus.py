@@ -1,0 +1,183 @@
+"""One manager in several processes: the options of its bus, and the way to the other processes.
+
+The bus itself and its client library are imported when a manager with a bus is created or used.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hubbub.delivery.fanout import Fanout
+
+if TYPE_CHECKING:
+    from hubbub.bus.text_bus import TextBus
+
+MIN_SECRET = 16
+"""Bytes."""
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+ADDRESS = (
+    "A bus is nats://HOST:PORT, tls://HOST:PORT (several servers of one cluster are separated by commas), or "
+    "postgresql://USER@HOST/DATABASE."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BusOptions:
+    """How a manager reaches its bus.
+
+    `address` is of NATS or PostgreSQL, and may contain credentials. Managers with the same address
+    and the same `name` (letters, digits, `-` and `_`, at most 40) are one manager.
+
+    With a `secret` of at least 16 bytes, messages are signed, and others are ignored. Without one,
+    every program that may publish on the bus can send to the clients.
+
+    For NATS, `ca`, `certificate` and `key` are files in PEM format, and `credentials` is a NATS
+    credentials file. PostgreSQL takes such options in its address.
+
+    Raises ValueError for what is wrong, and ImportError if the client library is not installed.
+    """
+
+    address: str = field(repr=False)
+    _: KW_ONLY
+    name: str = "default"
+    secret: str | bytes | None = field(default=None, repr=False)
+    ca: str | Path | None = None
+    certificate: str | Path | None = None
+    key: str | Path | None = None
+    credentials: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+            raise ValueError("The name of a bus has 1 to 40 letters, digits, hyphens or underscores.")
+        if self.secret is not None and len(self._secret()) < MIN_SECRET:
+            raise ValueError(f"The secret of a bus needs at least {MIN_SECRET} bytes.")
+        if not isinstance(self.address, str) or not self.address.isprintable():
+            raise ValueError(ADDRESS)
+        if self._is_nats():
+            self._check_nats()
+        elif re.match(r"postgres(ql)?(\+\w+)?://", self.address):
+            self._check_postgresql()
+        else:
+            raise ValueError(ADDRESS)
+
+    def text_bus(self) -> "TextBus":
+        """Return a new bus, which is not connected yet."""
+        from hubbub.bus.nats import NatsOptions
+        from hubbub.bus.text_bus import NatsTextBus, PostgresTextBus
+        from hubbub.bus.texts import TextCodec
+
+        codec = TextCodec(self.name, self._secret(), os.urandom(8).hex())
+        if not self._is_nats():
+            from psycopg.conninfo import conninfo_to_dict
+
+            given = conninfo_to_dict(self._conninfo())
+            options = {name: value for name, value in DEFAULTS.items() if name not in given}
+            return PostgresTextBus(self._conninfo(), self.name, codec, **options)
+        files = {name: Path(file) for name, file in self._files().items()}
+        return NatsTextBus(NatsOptions(tuple(self.address.split(",")), **files), self.name, codec)
+
+    def _secret(self) -> bytes:
+        return self.secret.encode() if isinstance(self.secret, str) else self.secret or b""
+
+    def _files(self) -> Mapping[str, str | Path]:
+        found = {name: getattr(self, name) for name in ("ca", "certificate", "key", "credentials")}
+        return {name: file for name, file in found.items() if file is not None}
+
+    def _is_nats(self) -> bool:
+        return self.address.startswith(("nats://", "tls://"))
+
+    def _check_nats(self) -> None:
+        for url in self.address.split(","):
+            parts = urlsplit(url)
+            try:
+                good = parts.port != 0 and parts.scheme == self.address.partition(":")[0]
+            except ValueError:
+                good = False
+            if not good or not parts.hostname or parts.path or parts.query or parts.fragment:
+                raise ValueError(ADDRESS)
+        if self.key is not None and self.certificate is None:
+            raise ValueError("The key of a bus needs its certificate.")
+        for name, file in self._files().items():
+            if not Path(file).is_file():
+                raise ValueError(f"The {name} of the bus is not a file: {file}")
+        if find_spec("nats") is None:
+            raise ImportError("A NATS bus needs a client library. Install hubbub[nats].")
+
+    def _check_postgresql(self) -> None:
+        if given := self._files():
+            raise ValueError(f"{next(iter(given))} is for NATS. PostgreSQL takes such options in its address.")
+        try:
+            from psycopg import Error
+            from psycopg.conninfo import conninfo_to_dict
+        except ImportError:
+            raise ImportError("A PostgreSQL bus needs a driver. Install hubbub[postgresql].") from None
+        try:
+            conninfo_to_dict(self._conninfo())
+        except Error as error:
+            raise ValueError(f"{ADDRESS} libpq says: {error}") from None
+
+    def _conninfo(self) -> str:
+        """Return the address for libpq: SQLAlchemy's names the driver, too."""
+        return "postgresql://" + self.address.partition("://")[2]
+
+
+DEFAULTS: dict[str, Any] = {"connect_timeout": 5, "application_name": "hubbub-bus"}
+"""Options of the connection to PostgreSQL that its address does not give."""
+
+
+class Others:
+    """The other processes of a manager: what is broadcast here goes there, and the reverse.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self, options: BusOptions, fanout: Fanout) -> None:
+        from hubbub.bus import texts
+
+        self._texts = texts
+        self._fanout = fanout
+        self._topics: dict[str, str] = {}
+        self._bus = options.text_bus()
+        self._bus.open(self._deliver)
+        fanout.observe(self._first, self._last)
+
+    async def ready(self) -> None:
+        """Connect; wait a moment for the first attempt to end."""
+        self._bus.open(self._deliver)
+        await self._bus.ready()
+
+    @property
+    def waiting(self) -> int:
+        """How many texts wait to be sent."""
+        return self._bus.waiting
+
+    def send(self, text: bytes, topic: str | None) -> None:
+        """Send to the other processes. Does not wait. Raises ValueError if the text is too long."""
+        if len(text) > self._texts.MAX_TEXT:
+            raise ValueError(f"With a bus, a message has at most {self._texts.MAX_TEXT:,} bytes of UTF-8.")
+        self._bus.open(self._deliver)
+        self._bus.send(self._texts.ALL if topic is None else self._texts.topic_id(topic), text)
+
+    async def close(self) -> None:
+        await self._bus.close()
+
+    def _first(self, topic: str) -> None:
+        name = self._texts.topic_id(topic)
+        self._topics[name] = topic
+        self._bus.join(name)
+
+    def _last(self, topic: str) -> None:
+        name = self._texts.topic_id(topic)
+        self._topics.pop(name, None)
+        self._bus.leave(name)
+
+    def _deliver(self, name: str, text: bytes) -> None:
+        if name == self._texts.ALL:
+            self._fanout.broadcast(text)
+        elif (topic := self._topics.get(name)) is not None:
+            self._fanout.broadcast(text, topic)

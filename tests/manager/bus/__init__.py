@@ -1,0 +1,1 @@
+"""Tests of managers with a bus: one suite for both kinds, and real processes."""
