@@ -21,6 +21,7 @@ const UNUSED = [
   "image",
   "html_inline",
   "entity",
+  "escape",
 ];
 
 /** Matches `["name", rule]`, optionally followed by the names of the blocks that it may end. */
