@@ -15,6 +15,7 @@ import json
 import os
 import random
 import secrets
+import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -278,11 +279,15 @@ async def flooded(site: Site, accounts: Accounts, seconds: float) -> dict[str, A
     return {**asdict(load), "seconds": elapsed, "messages": acked, "deliveries": 10 * acked, "used": used}
 
 
-async def measure(count: int, seconds: float, folder: Path) -> list[dict[str, Any]]:
+async def measure(count: int, seconds: float, folder: Path, *, index: bool) -> list[dict[str, Any]]:
     """Start nodes and run all loads on them."""
     found = []
     chance = random.Random(count)
     with started(count, folder / f"site{count}") as site:
+        if not index:
+            data = str(folder / f"site{count}" / "node0")
+            pause = [str(Path(sys.executable).parent / "hubbub"), "follower", "pause", "search", "--data", data]
+            subprocess.run(pause, check=True)
         accounts = await asyncio.to_thread(Accounts, site.nodes[0].port)
         quiet = await idle(site, seconds)
         for load in loads(count):
@@ -300,6 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--without-index", action="store_true", help="pause the search index: its cost is the difference")
     given = parser.parse_args()
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     parent = Path("bench/out")
@@ -307,8 +313,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         for count in given.nodes:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                measured = runner.run(measure(count, given.seconds, Path(folder).absolute()))
-            known.setdefault(f"nodes{count}", []).append(measured)
+                place = Path(folder).absolute()
+                measured = runner.run(measure(count, given.seconds, place, index=not given.without_index))
+            name = f"nodes{count}" + (" without index" if given.without_index else "")
+            known.setdefault(name, []).append(measured)
             RESULTS.write_text(json.dumps(known, indent=1) + "\n")
 
 

@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import psycopg
 import uvloop
-from sqlalchemy import text
 
 from bench.postgresql import database_url
 from bench.server import Server, free_port
@@ -118,12 +117,12 @@ def bus(port: int, nats: psutil.Process) -> dict[str, Any]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as receiver:
         assert receiver.stdin is not None
         assert receiver.stdout is not None
-        subscribed = json.loads(receiver.stdout.readline())
+        subscribed = _answer(receiver.stdout)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             sent = runner.run(_publish(port, nats))
         receiver.stdin.write("end\n")
         receiver.stdin.flush()
-        received = json.loads(receiver.stdout.readline())
+        received = _answer(receiver.stdout)
     assert received["entries"] > 0
     return {
         **subscribed,
@@ -133,6 +132,15 @@ def bus(port: int, nats: psutil.Process) -> dict[str, Any]:
     }
 
 
+def _answer(lines: IO[str]) -> dict[str, Any]:
+    """Return the next line in JSON; the others are of the log."""
+    for line in lines:
+        if line.startswith('{"'):
+            found: dict[str, Any] = json.loads(line)
+            return found
+    raise RuntimeError("the receiver ended")
+
+
 async def _publish(port: int, nats: psutil.Process) -> dict[str, Any]:
     """Publish one message of one entry at a time, at 500 per second, as far below saturation as nodes are."""
     ours = NatsBus(NatsOptions((f"nats://127.0.0.1:{port}",)), "bench", Codec(b"secret", "sender"))
@@ -140,7 +148,7 @@ async def _publish(port: int, nats: psutil.Process) -> dict[str, Any]:
     ours.start(Listener())
     while not ours.connected:  # noqa: ASYNC110  the bus has no event for it
         await asyncio.sleep(0.01)
-    entries = [[entry(number % TOPICS, number)] for number in range(MESSAGES)]
+    entries = [[entry(number % TOPICS, number + 1)] for number in range(MESSAGES)]
     await asyncio.sleep(0.5)
     before, broker = time.process_time(), _cpu(nats)
     for one in entries:
@@ -189,20 +197,20 @@ def heads(url: str) -> dict[str, Any]:
     """Compare the heads of HEADS topics with the log, as positioning does."""
     with closing(Database(url)) as database:
         migrate.upgrade(database, epoch="first", now=1)
-        with database.reader.connect() as connection:
-            connection.execute(
-                text("INSERT INTO topics (topic, head, floor, n) SELECT 'room:' || i, 1, 0, 0 FROM generate_series(1, 200000) i")
-            )
-            connection.commit()
-            connection.execute(text("ANALYZE topics"))
-            connection.commit()
-        wanted = [f"room:{number * 7 + 1}" for number in range(HEADS)]
+        wanted = [f"room:{number * 7 + 1001}" for number in range(HEADS)]
         address = url.replace("+psycopg", "")
         with psycopg.connect(address) as probe:
             backend = probe.execute("SELECT pg_backend_pid()").fetchone()
             assert backend is not None
             postmaster = psutil.Process(backend[0]).parent()
             assert postmaster is not None
+            probe.execute(
+                "INSERT INTO topics (topic, head, floor, n)"
+                " SELECT 'room:' || i, 1, 0, 0 FROM generate_series(1000, 201000) i"
+            )
+            probe.commit()
+            probe.execute("ANALYZE topics")
+            probe.commit()
             before = _tree(postmaster)
             node = repeat(lambda: database.read(log.heads, wanted), HEADS)
             used = _tree(postmaster) - before
