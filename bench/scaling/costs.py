@@ -14,6 +14,8 @@ from bench.scaling import fit
 FIT = "fit over six loads on one node, two series (`measure.py`)"
 SINGLE = "measured alone (`micro.py`)"
 PAGE = "docs/performance.md"
+FSYNC = 0.16e-3
+"""Seconds of a flush on the disk of the measurements (docs/performance.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Costs:
     switch: float
     nats: float
     wal_commit: float
-    wal_command: float
+    wal_message: float
+    wal_read: float
     base_memory: float
     connection_memory: float
     topic_memory: float
@@ -85,7 +88,8 @@ SOURCES: dict[str, Source] = {
     "switch": Source("waking threads and processes in a transaction, elapsed", "ms", "fitted", "lone messages", 2.0),
     "nats": Source("a copy of a message, in NATS", "µs", "measured", SINGLE, 1.5),
     "wal_commit": Source("write-ahead log of a transaction", "bytes", "measured", FIT, 1.3),
-    "wal_command": Source("write-ahead log of a command", "bytes", "measured", FIT, 1.5),
+    "wal_message": Source("write-ahead log of a message", "bytes", "measured", FIT, 1.5),
+    "wal_read": Source("write-ahead log of a read position", "bytes", "measured", FIT, 1.5),
     "base_memory": Source("a node without clients", "MB", "measured", f"{PAGE}, T10 and memory at rest", 1.2),
     "connection_memory": Source("a connection, with the kernel's part", "KB", "measured", f"{PAGE}, T6; kernel 4.3 KB", 1.3),
     "topic_memory": Source("a topic that a node follows", "KB", "measured", SINGLE, 1.3),
@@ -100,8 +104,9 @@ SCALES = {"µs": 1e6, "ms": 1e3, "ms a second": 1e3, "KB": 1e-3, "MB": 1e-6, "by
 @cache
 def default() -> Costs:
     """Return the measured costs, and the assumptions where there is no measurement."""
-    node, database, index = fit.node_costs(fit.rows("nodes1")), fit.database_costs(fit.rows("nodes1")), fit.index_costs()
-    single = fit.micro()
+    node, database, single = fit.node_costs(), fit.database_costs(), fit.micro()
+    # A lone message: what is left when all work is subtracted is waiting for threads and processes.
+    worked = node["command"] + node["commit"] + database["commit"] + database["command"] + FSYNC + 6 * node["write"]
     return Costs(
         idle=node["idle"],
         commit=node["commit"],
@@ -113,17 +118,18 @@ def default() -> Costs:
         greeting=fit.greeting(lambda used: sum(used["nodes"]))[0],
         subscribe=single["subscribe us"] * 1e-6,
         compare=single["heads node us"]["median"] * 1e-6,
-        index=index["cpu"],
+        index=fit.index_cost(),
         presence=0.03,
         commit_database=database["commit"],
         command_database=database["command"],
         greeting_database=fit.greeting(lambda used: used["database"])[0],
         compare_database=single["heads database us"] * 1e-6,
         fsync=0.5e-3,
-        switch=0.0,
+        switch=max(0.0, fit.lone_seconds() - worked),
         nats=single["nats us"] * 1e-6,
         wal_commit=database["wal commit"],
-        wal_command=database["wal command"],
+        wal_message=database["wal message"],
+        wal_read=database["wal read"],
         base_memory=95e6,
         connection_memory=10.6e3,
         topic_memory=single["topic bytes"],

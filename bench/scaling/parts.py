@@ -56,15 +56,16 @@ class Database:
         self.up = True
         self.used = 0.0
         self.commits = 0
-        self.rows = 0
+        self.messages = self.others = 0
         self.flushes = 0
 
     @property
     def wal(self) -> float:
         """Bytes of the write-ahead log."""
-        return self.commits * self._costs.wal_commit + self.rows * self._costs.wal_command
+        costs = self._costs
+        return self.commits * costs.wal_commit + self.messages * costs.wal_message + self.others * costs.wal_read
 
-    def transact(self, rooms: Iterable[int], commands: int) -> Process:
+    def transact(self, rooms: Iterable[int], messages: int, others: int) -> Process:
         """Lock the rooms in one order, work, commit, flush. Returns whether it was committed."""
         if not self.up:
             return False
@@ -75,7 +76,7 @@ class Database:
                 held.append((room, turn))
                 yield turn
             yield self._env.timeout(self._costs.switch)
-            yield from self.work(self._costs.commit_database + self._costs.command_database * commands)
+            yield from self.work(self._costs.commit_database + self._costs.command_database * (messages + others))
             yield from self._flush()
         finally:
             for room, turn in held:
@@ -86,7 +87,8 @@ class Database:
         if not self.up:
             return False
         self.commits += 1
-        self.rows += commands
+        self.messages += messages
+        self.others += others
         return True
 
     def work(self, seconds: float) -> Process:

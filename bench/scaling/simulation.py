@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from random import Random
 
 from simpy import Environment, Event, Resource
@@ -30,27 +31,33 @@ BEFORE, WRITING = 0.4, 0.4
 """Shares of a command's cost before it is queued, and in the writer. The rest is the answer."""
 TICK = 0.05
 """Seconds for which small work of other nodes is gathered."""
+OTHERS_SLICE = 0.003
+"""Seconds for which the kernel lets another program run."""
 FIRST_PAUSE = 0.5
 """Seconds up to which clients wait before they connect again, at random."""
 
 
 @dataclass(slots=True)
 class Room:
-    """A room, and its connections on each simulated node."""
+    """A room, or with a negative number the topic of a user, and its connections on each simulated node."""
 
     number: int
     size: int
     here: Sequence[int]
 
+    @property
+    def is_user(self) -> bool:
+        return self.number < 0
+
 
 @dataclass(slots=True)
 class Command:
-    """A command of a client: a message to a room, or without one a read position."""
+    """A command of a client: a message to a room, or a read position, which goes to the user's topic."""
 
     number: int
     at: float
     node: int
-    room: Room | None
+    room: Room
 
 
 @dataclass(slots=True)
@@ -103,8 +110,9 @@ class Node:
             batch = [self.queue.popleft() for _ in range(min(len(self.queue), MAX_BATCH))]
             background, self.background = self.background, 0
             yield from self.processor.run(costs.commit / 2 + WRITING * costs.command * len(batch))
-            rooms = [each.room.number if each.room else -each.number for each in batch]
-            done = yield from site.database.transact(rooms, len(batch) + background)
+            rooms = [each.room.number for each in batch]
+            reads = sum(each.room.is_user for each in batch)
+            done = yield from site.database.transact(rooms, len(batch) - reads, reads + background)
             if not done:
                 for each in batch:
                     site.refuse(each)
@@ -121,17 +129,13 @@ class Node:
         site, costs = self.site, self.site.costs
         rooms: dict[int, list[Command]] = {}
         for each in batch:
-            rooms.setdefault(each.room.number if each.room else -each.number, []).append(each)
-        for group in rooms.values():
-            room = group[0].room
-            self.heads.update(each.number for each in group[-1:])
-            if room is not None:
-                yield from self.deliver(group, room)
-            else:
-                yield from self.processor.run(costs.write)
-            if site.total > 1:
+            rooms.setdefault(each.room.number, []).append(each)
+        for number, group in rooms.items():
+            self.heads.add(number)
+            yield from self.deliver(group, group[0].room)
+            if site.has_bus:
                 yield from self.processor.run(costs.publish)
-                site.publish(self, group, room)
+                site.publish(self, group, group[0].room)
         yield from self.processor.run((1 - BEFORE - WRITING) * costs.command * len(batch))
         for each in batch:
             site.counts.acked += 1
@@ -195,10 +199,12 @@ class Site:
     """`nodes` simulated nodes of `total`."""
 
     def __init__(
-        self, costs: Costs, nodes: int, total: int, *, cores: int = 16, shared_cores: int | None = None, seed: int = 1
-    ) -> None:
+        self, costs: Costs, nodes: int, total: int, *, cores: int = 16, shared_cores: int | None = None, seed: int = 1,
+        has_bus: bool | None = None,
+    ) -> None:  # fmt: skip
         self.env = Environment()
         self.costs, self.total = costs, total
+        self.has_bus = total > 1 if has_bus is None else has_bus
         self.chance = Random(seed)
         self.machine = Resource(self.env, shared_cores) if shared_cores else None
         self.database = Database(self.env, costs, cores, self.machine)
@@ -217,20 +223,16 @@ class Site:
         if command.at >= self.warm_until:
             (self.near if node.number == command.node else self.far).add(seconds, recipients)
 
-    def publish(self, node: Node, group: list[Command], room: Room | None) -> None:
+    def publish(self, node: Node, group: list[Command], room: Room) -> None:
         """Carry messages to the simulated nodes that have members of the room, and to no other."""
-        if not self.bus_up:
-            if room is not None:
-                for other in self.nodes:
-                    if other is not node and room.here[other.number]:
-                        other.missed.append((group, room))
-            return
-        self.counts.published += 1
-        if room is None:
-            return
+        self.counts.published += self.bus_up
         for other in self.nodes:
-            if other is not node and room.here[other.number]:
+            if other is node or not room.here[other.number]:
+                continue
+            if self.bus_up:
                 self.env.process(self._carry(other, group, room))
+            else:
+                other.missed.append((group, room))
 
     def _carry(self, node: Node, group: list[Command], room: Room) -> Process:
         yield self.env.timeout(self.costs.hop)
@@ -253,17 +255,29 @@ class Site:
 
     def _elsewhere(self) -> Process:
         yield self.env.timeout(self.chance.expovariate(1 / TICK))
-        yield from self.database.transact((), 1)
+        yield from self.database.transact((), 0, 1)
 
-    def send(self, node: int, room: Room | None) -> None:
-        """Let a client of `node` send a message to a room, or a read position."""
+    def send(self, node: int, room: Room) -> None:
+        """Let a client of `node` send a message to a room, or a read position to its user's topic."""
         self._numbers += 1
         command = Command(self._numbers, self.env.now, node, room)
         self.counts.sent += 1
-        if room is not None:
-            self.counts.expected[command.number] = sum(room.here)
-            self._indexed += 1
+        self.counts.expected[command.number] = sum(room.here)
+        self._indexed += not room.is_user
         self.env.process(self.nodes[node].accept(command))
+
+    def disturb(self, cores: float) -> None:
+        """Let other programs use the machine's cores, as far as `cores` says."""
+        for number in range(ceil(cores)):
+            self.env.process(self._other(min(1.0, cores - number)))
+
+    def _other(self, share: float) -> Process:
+        assert self.machine is not None
+        while share > 0.01:
+            with self.machine.request() as core:
+                yield core
+                yield self.env.timeout(OTHERS_SLICE)
+            yield self.env.timeout(self.chance.expovariate(share / OTHERS_SLICE / max(1 - share, 0.01)))
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -272,7 +286,7 @@ class Site:
         for node in self.nodes:
             self.env.process(node.write())
             self.env.process(self._rest(node))
-            if self.total > 1:
+            if self.has_bus:
                 self.env.process(node.announce())
                 self.env.process(node.compare(topics))
         self.env.process(self._index())
@@ -295,18 +309,19 @@ class Site:
                 first.background += 1
                 first.wake_writer()
 
-    def talk(self, rooms: Sequence[Room], weights: Sequence[float], sends: float, reads: float, until: float) -> Process:
+    def talk(
+        self, rooms: Sequence[Room], weights: Sequence[float], users: Sequence[Room], sends: float, reads: float,
+        until: float,
+    ) -> Process:  # fmt: skip
         """Let clients send `sends` messages and `reads` read positions per second, at random times."""
         choice, chance = Choice(weights, self.chance), self.chance
-        users = Choice([sum(room.here[number] for room in rooms) for number in range(len(self.nodes))], chance)
-        authors = [Choice(room.here, chance) for room in rooms]
         while self.env.now < until and sends + reads:
             yield self.env.timeout(chance.expovariate(sends + reads))
             if chance.random() * (sends + reads) < sends:
-                index = choice.draw()
-                self.send(authors[index].draw(), rooms[index])
+                room = rooms[choice.draw()]
             else:
-                self.send(users.draw(), None)
+                room = chance.choice(users)
+            self.send(Choice(room.here, chance).draw(), room)
 
     def talk_sampled(self, rooms: Rooms, users: int, work: Workload, presence: float, until: float) -> None:
         """Let the clients of the simulated nodes send, and those of the other nodes be heard."""
@@ -327,10 +342,10 @@ class Site:
         while self.env.now < until:
             yield self.env.timeout(chance.expovariate(sends + reads))
             node = chance.randrange(len(self.nodes))
-            if chance.random() * (sends + reads) >= sends:
-                self.send(node, None)
-                continue
             number += 1
+            if chance.random() * (sends + reads) >= sends:
+                self.send(node, Room(-number, 1, [int(each is self.nodes[node]) for each in self.nodes]))
+                continue
             size = rooms.sizes[choice.draw()]
             here = [binomial(size - 1, 1 / self.total, chance) + (each == node) for each in range(len(self.nodes))]
             self.send(node, Room(number, size, here))
@@ -344,8 +359,8 @@ class Site:
             while not here:
                 here = binomial(size, 1 / self.total, chance) if size > self.total / 4 else 1
             self._numbers += 1
-            command = Command(self._numbers, self.env.now - self.acks.mean, -1, None)
             room = Room(0, size, [here if each is node else 0 for each in self.nodes])
+            command = Command(self._numbers, self.env.now - self.acks.mean, -1, room)
             self.counts.expected[command.number] = here
             if self.bus_up:
                 self.env.process(node.receive([command], room))

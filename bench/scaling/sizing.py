@@ -117,7 +117,7 @@ def demand(users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | 
         database=commits * nodes * costs.commit_database
         + (sends + reads) * costs.command_database
         + topics * nodes / INTERVAL * costs.compare_database * several,
-        wal=commits * nodes * costs.wal_commit + (sends + reads) * costs.wal_command,
+        wal=commits * nodes * costs.wal_commit + sends * costs.wal_message + reads * costs.wal_read,
         copies=copies + heard,
         published=published,
         bus_bytes=(copies + published + heard) * costs.message_bytes,

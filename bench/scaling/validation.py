@@ -8,14 +8,13 @@ from statistics import median
 from typing import Any
 
 from bench.scaling import fit
-from bench.scaling.costs import Costs
+from bench.scaling.costs import FSYNC, Costs
 from bench.scaling.simulation import Room, Site
 
-FSYNC = 0.16e-3
-"""Seconds of a flush on the disk of the measurements (`docs/performance.md`)."""
 CORES = 2
 ACCOUNTS = 40
 WARM = 1.0
+REST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +40,32 @@ def here(costs: Costs) -> Costs:
     return replace(costs, fsync=FSYNC, presence=0.0)
 
 
-def simulate(costs: Costs, load: dict[str, Any], seconds: float, seed: int = 1) -> Site:
-    """Run a load of `measure.py` in the model."""
+def simulate(costs: Costs, load: dict[str, Any], seconds: float, others: float = 0.0, seed: int = 1) -> Site:
+    """Run a load of `measure.py` in the model. `others` is how many cores other programs use."""
     nodes = load["nodes"]
-    site = Site(here(costs), nodes, nodes, shared_cores=CORES, seed=seed)
+    site = Site(here(costs), nodes, nodes, shared_cores=CORES, seed=seed, has_bus=True)
     counts = [[0] * nodes for _ in range(load["rooms"])]
+    own = [[0] * nodes for _ in range(ACCOUNTS)]
     for number in range(load["connections"]):
-        account = number % ACCOUNTS
-        counts[account % load["rooms"]][(number // ACCOUNTS + number) % nodes] += 1
-    rooms = [Room(number + 1, sum(here), here) for number, here in enumerate(counts)]
+        account, node = number % ACCOUNTS, (number // ACCOUNTS + number) % nodes
+        counts[account % load["rooms"]][node] += 1
+        own[account][node] += 1
+    rooms = [Room(number + 1, sum(each), each) for number, each in enumerate(counts)]
+    users = [Room(-number - 1, sum(each), each) for number, each in enumerate(own) if sum(each)]
     site.warm_until = WARM
     site.start(topics=ACCOUNTS + load["rooms"])
     weights = [float(room.size) for room in rooms]
-    site.env.process(site.talk(rooms, weights, load["sends"], load["reads"], seconds))
-    site.env.run(seconds + 2)
+    site.env.process(site.talk(rooms, weights, users, load["sends"], load["reads"], seconds))
+    site.disturb(others)
+    site.env.run(seconds + REST)
     return site
+
+
+def others(load: dict[str, Any]) -> float:
+    """Return how many cores other programs used meanwhile, the clients of the load among them."""
+    used = load["used"]
+    ours = sum(used["nodes"]) + used["database"]
+    return max(0.0, min(CORES - 0.1, (used["all"] - ours) / load["seconds"]))
 
 
 def compare(costs: Costs, seconds: float, names: Sequence[str] = ("nodes1", "nodes2", "nodes3")) -> list[Row]:
@@ -67,7 +77,7 @@ def compare(costs: Costs, seconds: float, names: Sequence[str] = ("nodes1", "nod
             if load["name"] == "flood":
                 continue
             same = [each[index] for each in series]
-            found += _rows(load, same, simulate(costs, load, seconds), seconds)
+            found += _rows(load, same, simulate(costs, load, seconds, median(map(others, same))), seconds)
     return found
 
 
@@ -76,9 +86,9 @@ def _rows(load: dict[str, Any], same: Sequence[dict[str, Any]], site: Site, seco
     messages = len(site.counts.expected)
     commits = sum(node.batches for node in site.nodes)
     cpu = sum(node.processor.used for node in site.nodes)
-    percentiles = [("p50", 0.5), ("p99", 0.99)]
+    percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
     figures = [
-        ("CPU of the nodes", "%", [100 * sum(each["used"]["nodes"]) / each["seconds"] for each in same], 100 * cpu / (seconds + 2) * (seconds + 2) / seconds),
+        ("CPU of the nodes", "%", [100 * sum(each["used"]["nodes"]) / each["seconds"] for each in same], 100 * cpu / seconds),
         ("CPU of PostgreSQL", "%", [100 * each["used"]["database"] / each["seconds"] for each in same], 100 * site.database.used / seconds),
         ("commits", "/s", [sum(each["used"]["commits"]) / each["seconds"] for each in same], site.database.commits / seconds),
         ("WAL", "KB/s", [each["used"]["wal"] / each["seconds"] / 1000 for each in same], site.database.wal / seconds / 1000),
