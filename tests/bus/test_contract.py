@@ -316,7 +316,7 @@ async def test_what_a_newer_version_adds_is_ignored_or_passed_on(
     await reaches(listener, first := await writer.send(anna))
     ignored, received = reader.bus.counts.ignored, reader.bus.counts.received
     newer = Codec(SECRET, "newer")
-    head = {"node": "newer", "epoch": "first", "heads": {}, "all": False, "signals": [{"kind": "new"}], "since": 12}
+    head = {"node": "newer", "epoch": "first", "heads": {}, "all": False, "signals": [["new", {}, None]], "since": 12}
     rest = orjson.dumps(head)
     await shout(writer.bus, b"hubbub1 %b\n%b" % (newer._sign(rest), rest))
     await eventually(lambda: reader.bus.counts.received > received, DEADLINE, "the message is read")
