@@ -100,7 +100,9 @@ def node_costs() -> dict[str, float]:
         else row["used"]["nodes"][0] - idle * row["seconds"] - publish * row["used"]["sent"][0]
         for row in single
     ]
-    commit, command, write = solve([[sum(row["used"]["commits"]), commands(row), writes(row)] for row in single], values)
+    commit, command, write = solve(
+        [[sum(row["used"]["commits"]), commands(row), writes(row)] for row in single], values
+    )
     return {"idle": idle, "commit": commit, "command": command, "write": write}
 
 

@@ -305,7 +305,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--without-index", action="store_true", help="pause the search index: its cost is the difference")
+    parser.add_argument(
+        "--without-index", action="store_true", help="pause the search index: its cost is the difference"
+    )
     given = parser.parse_args()
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     parent = Path("bench/out")

@@ -141,4 +141,3 @@ class Record:
     @property
     def mean(self) -> float:
         return sum(seconds * weight for seconds, weight in self._found) / self.count if self.count else 0.0
-

@@ -111,6 +111,11 @@ def summary(rows: Sequence[Row]) -> list[list[str]]:
         if sum(row.measured):
             groups.setdefault((row.what, row.nodes), []).append(row.error)
     return [
-        [what, str(nodes), f"{100 * median(map(abs, errors)):.0f} %", f"{100 * min(errors):+.0f} to {100 * max(errors):+.0f} %"]
+        [
+            what,
+            str(nodes),
+            f"{100 * median(map(abs, errors)):.0f} %",
+            f"{100 * min(errors):+.0f} to {100 * max(errors):+.0f} %",
+        ]
         for (what, nodes), errors in sorted(groups.items())
     ]

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
+from tests.faults.test_drain import Stubborn, ended, loud_room, tell
 from tests.nodes.conftest import BROKEN
 from tests.support import depth, forked
 from tests.support.client import Connection
@@ -203,8 +205,11 @@ async def test_control_a_killed_worker_that_answers_before_the_commit_loses_mess
     assert any("I1 lost" in sentence or "reset" in sentence for sentence in found), found
 
 
-async def stopped_under_load(server: Workers, rounds: int) -> list[str]:
-    """Stop the server by SIGTERM under load and start it, again and again; return what was wrong."""
+async def stopped_under_load(server: Workers, rounds: int, *, by_group: bool = False) -> list[str]:
+    """Stop the server by SIGTERM under load and start it, again and again; return what was wrong.
+
+    With `by_group`, the workers get the signal, too, as from a terminal or from systemd.
+    """
     await asyncio.to_thread(server.start)
     async with crowd(server, writers=4, followers=4) as room:
         room.start_writing()
@@ -212,7 +217,8 @@ async def stopped_under_load(server: Workers, rounds: int) -> list[str]:
             await acknowledged(room, 40)
             process, server.process = server.process, None
             assert process is not None
-            process.send_signal(signal.SIGTERM)
+            for each in (*(psutil.Process(process.pid).children() if by_group else ()), process):
+                each.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, DEADLINE) == 0
             await asyncio.to_thread(server.start)
             if found := room.verdict():
@@ -227,6 +233,28 @@ async def test_sigterm_under_load_loses_no_acknowledged_message(make_workers: Ma
     found = await stopped_under_load(server, depth.rounds("stops of workers", short=2, long=50))
     assert not found, "\n".join(found)
     assert not server.log_lines("worker_ended")
+
+
+async def test_a_signal_to_parent_and_workers_lets_the_workers_drain(make_simple: MakeWorkers) -> None:
+    server = make_simple(2)
+    found = await stopped_under_load(server, 2, by_group=True)
+    assert not found, "\n".join(found)
+    assert not server.log_lines("worker_failed")
+
+
+async def test_a_second_signal_ends_workers_that_drain(make_simple: MakeWorkers) -> None:
+    server = make_simple(2)
+    server.settings["HUBBUB_DRAIN_SECONDS"] = "60"
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.wait_serving)
+    account, room = await loud_room(server)
+    workers = server.processes()
+    async with Stubborn(server, account, room):
+        process = tell(server)
+        await eventually(lambda: server.log_lines("draining"), DEADLINE, "a worker drains")
+        process.send_signal(signal.SIGTERM)
+        assert await ended(process) == 128 + signal.SIGTERM
+    assert not any(map(runs, workers))
 
 
 async def test_control_a_parent_that_kills_its_workers_loses_messages(make_simple: MakeWorkers) -> None:
