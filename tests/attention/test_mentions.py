@@ -18,7 +18,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Actor, Role
 from hubbub.domain.text import LOUD_MEMBERS, MAX_HERE, MENTIONS_COUNTED
-from hubbub.storage import rooms
+from hubbub.storage import members, rooms
 from tests.attention.conftest import Table, seq
 
 
@@ -165,6 +165,56 @@ async def test_here_does_not_mention_users_who_are_not_members(table: Table) -> 
     await table.store.journal.submit(command, table.owner)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
     assert table.store.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+
+
+@pytest.mark.parametrize("strangers", [0, 2 * MAX_HERE], ids=["few", "many"])
+async def test_here_mentions_members_who_are_online_on_other_nodes(table: Table, strangers: int) -> None:
+    """Of those it is not known whether they are members, and how many of them are does count."""
+    crowd = [table.stranger.id + 1_000 + number for number in range(strangers)]
+    command = SendMessage(room=table.room, key="here", body="@here")
+    command.note_online([], [*crowd, table.stranger.id, table.member.id][-1 - strangers :])
+    await table.store.journal.submit(command, table.owner)
+    assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
+    assert table.store.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+
+
+async def test_here_mentions_the_room_if_too_many_members_are_online_on_all_nodes(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubbub.features.shared.mentions.MAX_HERE", 1)
+    dora = await table.store.person("dora")
+    await table.store.journal.submit(JoinRoom(room=table.room), dora)
+    for key, here, elsewhere, expected in (
+        ("one", [], [table.member.id, table.stranger.id], calls([table.member.id], here=True)),
+        ("two", [dora.id], [table.member.id], calls([], room=True, here=True)),
+        ("all", [], [dora.id, table.member.id, table.owner.id, 5], calls([], room=True, here=True)),
+    ):
+        command = SendMessage(room=table.room, key=key, body="@here")
+        command.note_online(here, elsewhere)
+        await table.store.journal.submit(command, table.owner)
+        assert told(table, "message.sent")[-1]["mentions"] == expected
+
+
+async def test_here_of_authors_without_the_right_asks_for_no_members(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def asking(_connection: object, room: int, *_rest: object) -> list[int]:
+        asked.append(room)
+        return []
+
+    monkeypatch.setattr(members, "some_among", asking)
+    for text in ("@here", "@ben"):
+        command = SendMessage(room=table.room, key=text, body=text)
+        command.note_online([], [table.member.id])
+        await table.store.journal.submit(command, table.owner)
+    assert asked == [table.room], "once, for the text with @here"
+    monkeypatch.setattr("hubbub.domain.rules.may_mention_room", lambda *_: False)
+    command = SendMessage(room=table.room, key="may not", body="@here")
+    command.note_online([], [table.member.id])
+    await table.store.journal.submit(command, table.owner)
+    assert asked == [table.room]
 
 
 def test_clients_cannot_set_who_is_online_in_a_message() -> None:

@@ -66,21 +66,23 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_site(kind: str, postgres_server: Postgres, tmp_path: Path) -> Iterator[MakeSite]:
-    """Return `make_site(count, broken, **settings)`: started nodes. `broken` is what the last node breaks.
+    """Return `make_site(count, broken, first, **settings)`: started nodes.
 
-    A setting that is None is left to its default.
+    `broken` is what the last node breaks, `first` what the first node breaks. A setting that is
+    None is left to its default.
     """
     made: list[Server] = []
     url = postgres_server.empty()
     with nats(tmp_path) as bus:
 
-        def make(count: int, broken: str | None = None, **extra: str | None) -> Site:
+        def make(count: int, broken: str | None = None, first: str | None = None, **extra: str | None) -> Site:
             address = bus.url if kind == "nats" else "postgresql"
             settings = {"HUBBUB_DATABASE_URL": url, "HUBBUB_BUS_URL": address}
             settings |= {name: value for name, value in extra.items() if value is not None}
+            breaks = {0: first} | ({count - 1: broken} if broken is not None else {})
             for number in range(count):
-                if broken is not None and number == count - 1:
-                    node = Server(tmp_path / f"node{number}", {**settings, "BROKEN": broken}, BROKEN)
+                if (fault := breaks.get(number)) is not None:
+                    node = Server(tmp_path / f"node{number}", {**settings, "BROKEN": fault}, BROKEN)
                 else:
                     node = Server(tmp_path / f"node{number}", settings)
                 for name, value in extra.items():

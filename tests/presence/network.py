@@ -116,6 +116,7 @@ class SoftNode:
         fanout = Fanout()
         self.hub = ConnectionHub(fanout, self.bus, _no_database, network.time, connections_per_user=5)
         ephemeral = Ephemeral(fanout, self.hub, _no_database, network.time)
+        self.hub.topics_of = lambda user: None  # type: ignore[method-assign]  # connections are not attached here
         self.presences = self.hub.presences
         self.presences.wake = lambda: None
         self.state = SoftState(self.bus, network.time)

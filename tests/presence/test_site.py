@@ -108,6 +108,7 @@ def test_an_invisible_user_of_another_node_looks_offline_and_is_not_mentioned(ne
     one.presences.chose(ANNA, ONLINE, 2)
     network.settle()
     assert other.presences.is_visible(ANNA), "the control: a visible user of another node is seen"
+    assert other.presences.elsewhere(1) == [ANNA]
 
 
 def test_a_node_that_hears_of_invisibility_late_does_not_show_the_user(network: Network) -> None:

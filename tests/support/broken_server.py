@@ -22,7 +22,7 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.domain import rules
 from hubbub.domain.commands import SendMessage, SettingCommand
 from hubbub.domain.model import Membership
-from hubbub.engine import positioning
+from hubbub.engine import guests, positioning
 from hubbub.engine.batch import Batch
 from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
@@ -256,6 +256,25 @@ def deaf() -> None:
     RemoteBus._handle = lambda self, payload: None  # type: ignore[method-assign]
 
 
+def mute() -> None:
+    """Send no signals to other nodes."""
+    RemoteBus.signal = lambda self, kind, content, topic=None: None  # type: ignore[method-assign]
+
+
+def quick_guests() -> None:
+    """Look for guests without a connection once a second; breaks nothing."""
+    guests.INTERVAL, guests.SETTLED = 1.0, 0
+
+
+def trust_silence() -> None:
+    """Take nodes that are not heard for dead."""
+
+    async def hears_all(services: object) -> bool:
+        return True
+
+    guests.hears_all = hears_all
+
+
 def no_positions() -> None:
     """Compare no topics with the log after the start, and read no gaps."""
     OrderedEntries.check = lambda self, topics: None  # type: ignore[method-assign]
@@ -323,11 +342,14 @@ FAULTS = {
     "silent-commit": silent_commit,
     "hasty-end": hasty_end,
     "deaf": deaf,
+    "mute": mute,
     "no-positions": no_positions,
+    "quick-guests": quick_guests,
     "quick-positions": quick_positions,
     "kill-workers": kill_workers,
     "short-lived": short_lived,
     "impatient-parent": impatient_parent,
+    "trust-silence": trust_silence,
     "rank-all-as-staff": rank_all_as_staff,
 }
 

@@ -434,7 +434,10 @@ class ConnectionHub:
         """
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
         for live in list(self._by_user.get(event.user, ())):
-            self._fanout.leave(live.connection, entry.topic)
+            if live.only_topic == entry.topic and live.greeting is None:
+                self._end(live, Disconnect.REMOVED)
+            else:
+                self._fanout.leave(live.connection, entry.topic)
 
     def _room_archived_or_restored(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)

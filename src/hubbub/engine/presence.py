@@ -233,8 +233,10 @@ class Presences:
         for user, each in self._elsewhere.items():
             if each.version < 0 or (each.chosen.status == "invisible" and self._chosen(each).status == "invisible"):
                 continue
-            if any(devices.rooms is None or room in devices.rooms for devices in (each.elsewhere or {}).values()):
-                found.append(user)
+            for devices in (each.elsewhere or {}).values():
+                if devices.rooms is None or room in devices.rooms:
+                    found.append(user)
+                    break
         return found
 
     def here(self, user: int) -> tuple[bool, Status, int] | None:

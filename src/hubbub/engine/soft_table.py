@@ -14,6 +14,8 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from hubbub.clock import Clock
 from hubbub.engine.ports import Bus
 
@@ -38,6 +40,7 @@ PIECES_PER_STEP = 20
 MAX_KEY = 2**53
 Value = Sequence[Any]
 """JSON. At most some hundred bytes."""
+logger = structlog.get_logger(__name__)
 OnChange = Callable[[str, int, Value | None], None]
 """Called with a node, a key and its new value. Raises LookupError, TypeError or ValueError if the
 value does not fit; the key then counts as absent."""
@@ -260,5 +263,8 @@ class SoftState:
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
-            self.tick()
+            try:
+                self.tick()
+            except Exception as error:  # a bug must not end the soft state of all users
+                logger.exception("soft_state_stumbled", exc_info=error)
             await asyncio.sleep(STEP)

@@ -129,7 +129,7 @@ def names_among(connection: Connection, room: int, wanted: Sequence[int]) -> dic
     """Return the names of those of at most AMONG users who are members of the room, by id."""
     named = select(members.c.user, users.c.name).join(users, users.c.id == members.c.user)
     found = connection.execute(named.where(members.c.room == room, members.c.user.in_(wanted)))
-    return dict(found)
+    return {row.user: row.name for row in found}
 
 
 def some_among(connection: Connection, room: int, wanted: Collection[int], size: int, most: int) -> list[int]:
