@@ -249,7 +249,7 @@ class NatsBus(RemoteBus):
             if subscription is not None:
                 await subscription.unsubscribe()
         if new:
-            await client.flush(FLUSH_TIMEOUT)  # the server has processed the subscriptions
+            await settle(client)
         return new
 
     async def _subscribe(self, client: "Client", topic: str) -> None:
@@ -273,6 +273,16 @@ class NatsBus(RemoteBus):
             self.counts.dropped += 1
             topic = error.subject.removeprefix(self._prefix)
             self._check(None if topic == "heads" else [topic])
+
+
+async def settle(client: "Client") -> None:
+    """Wait until the server has processed all subscriptions. Raises nats.errors.TimeoutError.
+
+    The library writes the ping of `flush` before commands that wait in its own buffer. Its answer
+    shows that these are written, and the answer to another ping that they are processed.
+    """
+    await client.flush(FLUSH_TIMEOUT)
+    await client.flush(FLUSH_TIMEOUT)
 
 
 async def _close(client: "Client") -> None:

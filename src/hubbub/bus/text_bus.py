@@ -16,7 +16,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from hubbub.bus.messages import Unreadable
-from hubbub.bus.nats import FLUSH_TIMEOUT, NatsBus, NatsOptions
+from hubbub.bus.nats import NatsBus, NatsOptions, settle
 from hubbub.bus.postgresql import CHECK_INTERVAL, MAX_PAYLOAD, PostgresBus
 from hubbub.bus.remote import RemoteBus
 from hubbub.bus.texts import ALL, HEAD_BYTES, OVERHEAD, PIECE_BYTES, PIECES_WAIT, Piece, Pieces, TextCodec
@@ -255,7 +255,7 @@ class NatsTextBus(TextBus, NatsBus):
             raise ValueError(f"the server allows {most} bytes in a message, fewer than {LEAST}")
         await self._subscribe(client, ALL)
         await self._change(client)
-        await client.flush(FLUSH_TIMEOUT)
+        await settle(client)
         self._established()
         sent = 0
         while True:
