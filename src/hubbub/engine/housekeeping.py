@@ -82,7 +82,7 @@ async def keep_house(services: Services) -> None:
     while True:
         if lease is not None and lease.taken.is_set():
             lease.taken.clear()
-            logger.info("housekeeping_taken")
+            logger.info("housekeeping_taken", owner=services.followers.owner)
         await run_steps(services, services.clock.monotonic() - started, lease)
         if lease is None:
             await asyncio.sleep(INTERVAL)

@@ -263,6 +263,10 @@ class Journal:
             if self._history is not None and self._history.verify(connection):
                 self._ids = None
                 self._loop.call_soon_threadsafe(self.on_new_epoch, self._history.mark.epoch)
+            if self._ids is not None:
+                if not self._ids.hold(connection):  # another node has taken the number since the connection ended
+                    self._ids = None
+                connection.commit()
             self._writer.is_verified = True
         return connection
 
