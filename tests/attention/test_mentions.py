@@ -87,6 +87,47 @@ async def test_edits_and_deletions_change_the_mention_count(table: Table) -> Non
     assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
 
 
+async def test_a_reply_mentions_the_author_it_answers_and_an_edit_keeps_that(table: Table) -> None:
+    submit = table.store.journal.submit
+    question = await table.say(table.member, "who has the key?")
+    own = await table.say(table.owner, "let me see")
+
+    async def reply(body: str, to: int, who: Actor = table.owner) -> dict[str, Any]:
+        table.said += 1
+        await submit(SendMessage(room=table.room, key=f"r{table.said}", body=body, reply_to=to), who)
+        return told(table, "message.sent")[-1]
+
+    first = await reply("I have", question)
+    assert first["mentions"] == calls([table.member.id])
+    assert counted(table, table.member) == 1
+    assert (await reply("@ben, I have", question))["mentions"] == calls([table.member.id])
+    assert (await reply("@room", question))["mentions"] == calls([table.member.id], room=True)
+    assert counted(table, table.member) == 3
+    assert "mentions" not in await reply("I answer myself", own)
+    assert "mentions" not in await reply("so do I", question, table.member)
+    await submit(UnreadRoom(room=table.room, message=first["seq"]), table.member)
+    for body in ("I had", "@ben had", "she had"):
+        await submit(EditMessage(room=table.room, message=first["seq"], body=body), table.owner)
+        event = told(table, "message.edited")[-1]
+        assert event["mentions"] == event["mentioned"] == calls([table.member.id]), body
+        assert counted(table, table.member) == 3, body
+    await submit(DeleteMessage(room=table.room, message=first["seq"]), table.owner)
+    assert counted(table, table.member) == 2
+
+
+async def test_a_reply_to_a_former_member_mentions_no_user_also_after_an_edit(table: Table) -> None:
+    submit = table.store.journal.submit
+    question = await table.say(table.member, "who has the key?")
+    before = SendMessage(room=table.room, key="before", body="I have", reply_to=question)
+    place = seq((await submit(before, table.owner)).answer)
+    await submit(LeaveRoom(room=table.room), table.member)
+    await submit(EditMessage(room=table.room, message=place, body="I had"), table.owner)
+    await submit(SendMessage(room=table.room, key="after", body="gone", reply_to=question), table.owner)
+    assert "mentions" not in told(table, "message.edited")[-1]
+    assert "mentions" not in told(table, "message.sent")[-1]
+    assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
+
+
 async def test_here_mentions_the_online_members_and_an_edit_keeps_them(table: Table) -> None:
     command = SendMessage(room=table.room, key="here", body="lunch, @here?")
     command.note_online([table.owner.id, table.member.id])

@@ -128,6 +128,18 @@ def _with_elsewhere(tx: Transaction, text: MessageText, size: int) -> MessageTex
     return text._replace(here=(*text.here, *found), elsewhere=())
 
 
+def with_author(found: Mentions | None, author: int | None, actor: Actor) -> Mentions | None:
+    """Return the mentions of a reply by `actor`, with the author of the message it answers.
+
+    `author` is None if they are not a member. Users do not mention themselves by replying.
+    """
+    if author is None or author == actor.id or (found is not None and author in found.users):
+        return found
+    if found is None:
+        return Mentions(users=[author])
+    return found.model_copy(update={"users": [*found.users, author]})
+
+
 def _skeletons(*mentioned: MentionedNames) -> list[str]:
     return list(dict.fromkeys(skeleton(name) for words in mentioned for run in words.names for name in candidates(run)))
 
