@@ -19,8 +19,9 @@ FULL = Rejection(503, "The server has reached its connection limit. Try again in
 HARD_LIMIT = 1.1
 """The multiple of the limit above which connections are aborted without response."""
 
-IDLE_GRACE = 1.0
-"""Seconds in which an idle connection of a stopping server may get one more request."""
+IDLE_GRACE = 2.0
+"""Seconds in which an idle connection of a stopping server may get one more request: more than proxies
+usually wait between two health checks."""
 
 
 class HttpProtocol(BoundedHttpProtocol):
