@@ -1,6 +1,7 @@
 """What every bus between nodes does: deliver, stay in order, lose nothing for good, ignore what is foreign."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 
 import orjson
@@ -13,8 +14,8 @@ from hubbub.bus.messages import Codec
 from hubbub.bus.remote import RemoteBus
 from hubbub.domain import entries
 from hubbub.domain.commands import CreateRoom, JoinRoom
-from hubbub.domain.events import BY_TYPE
-from hubbub.domain.model import room_topic
+from hubbub.domain.events import BY_TYPE, Entry
+from hubbub.domain.model import room_topic, user_topic
 from hubbub.domain.text import MAX_BODY_BYTES
 from tests.bus.conftest import MakeNode
 from tests.bus.nodes import DEADLINE, SECRET, TOPIC, MakeBus, Node, reaches, seqs
@@ -330,3 +331,30 @@ async def test_what_a_newer_version_adds_is_ignored_or_passed_on(
     assert seqs(listener) == list(range(first, last + 1))
     assert reader.bus.counts.ignored == ignored
     assert type(reader.passed[-1].event) is entries.UnknownEvent
+
+
+async def test_a_member_who_is_added_after_the_node_has_delivered_later_messages_gets_these(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The room's topic may arrive before the user's own topic says that the user is a member."""
+    writer, reader = await make_node(), await make_node()
+    anna, bob = await writer.user("anna"), await writer.user("bob")
+    room = (await writer.journal.submit(CreateRoom(kind="public", name="Other"), anna)).answer["room"].id
+    member = await reader.listen(room_topic(room))
+    newcomer = reader.connect(bob)
+    held_back: list[Entry] = []
+    publish = writer.bus.publish
+
+    def late(entries: Sequence[Entry]) -> None:
+        held_back.extend(entry for entry in entries if entry.topic == user_topic(bob.id))
+        publish([entry for entry in entries if entry.topic != user_topic(bob.id)])
+
+    monkeypatch.setattr(writer.bus, "publish", late)
+    joined = int(str((await writer.journal.submit(JoinRoom(room=room), bob)).answer["room"].head))
+    before = [await writer.send(anna, "before", room=room) for _ in range(3)]
+    await reaches(member, before[-1])
+    reader.hub.receive(held_back)
+    topic = room_topic(room)
+    await eventually(lambda: before[-1] in seqs(newcomer, topic), DEADLINE, "the newcomer gets what it lacks")
+    await reaches(newcomer, last := await writer.send(anna, room=room))
+    assert seqs(newcomer, topic) == list(range(joined, last + 1))

@@ -41,6 +41,8 @@ FLUSH_TIMEOUT = 5
 PING_INTERVAL = 5
 MAX_PINGS = 2
 """A server that leaves so many pings unanswered is gone."""
+PULSE = 1.0
+"""Seconds after which a server that does not answer counts as away, and between two questions."""
 SCHEMES = ("nats", "tls")
 
 
@@ -139,6 +141,7 @@ class NatsBus(RemoteBus):
         self._queue.clear()
         self._queued = 0
         work = asyncio.create_task(self._work(client))
+        watch = asyncio.create_task(self._watch(client))
         closed = asyncio.create_task(ended.wait())
         try:
             await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
@@ -146,9 +149,9 @@ class NatsBus(RemoteBus):
                 work.result()
         finally:
             self.connected = False
-            work.cancel()
-            closed.cancel()
-            await asyncio.gather(work, closed, return_exceptions=True)
+            for task in (work, watch, closed):
+                task.cancel()
+            await asyncio.gather(work, watch, closed, return_exceptions=True)
             await _close(client)
 
     async def _connect(self, ended: asyncio.Event) -> "Client":
@@ -237,6 +240,22 @@ class NatsBus(RemoteBus):
                 continue
             await client.publish(self._prefix + (topic or "heads"), payload)
             self.counts.sent += 1
+
+    async def _watch(self, client: "Client") -> None:
+        """Notice a server that does not answer, long before its connection ends."""
+        while True:
+            await asyncio.sleep(PULSE)
+            answer = asyncio.ensure_future(client.flush(PING_INTERVAL * (MAX_PINGS + 2)))
+            try:
+                answered, _ = await asyncio.wait((answer,), timeout=PULSE)
+                silent = not answered and self.connected
+                if silent:
+                    self._fell_silent()
+                await answer  # not cancelled while the connection lives: the library would read no more
+            finally:
+                answer.cancel()
+            if silent:
+                self._answers_again()
 
     async def _change(self, client: "Client") -> list[str]:
         """Apply changes of interest; return the topics that are subscribed to now."""

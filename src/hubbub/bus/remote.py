@@ -181,6 +181,18 @@ class RemoteBus(ABC):
         self._check(None)
         self._wake.set()
 
+    def _fell_silent(self) -> None:
+        """Note that the connection stands and carries nothing."""
+        self.connected = False
+        logger.warning("bus_silent", bus=self.kind, advice=OUTAGE)
+
+    def _answers_again(self) -> None:
+        """Note that the connection carries messages again. Some may have been lost."""
+        self.connected = True
+        logger.info("bus_answers", bus=self.kind)
+        self._check(None)
+        self._wake.set()
+
     def _announce(self, topic: str, seq: int) -> None:
         if topic in self._heads or len(self._heads) < MAX_HEADS:
             self._heads[topic] = seq
