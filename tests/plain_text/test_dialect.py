@@ -129,3 +129,27 @@ def test_invisible_connections_cause_no_join_and_leave_notices() -> None:
     assert not presence.enter(1, ALICE, visible=False)
     assert [presence.leave(1, ALICE) for _ in range(3)] == [False, False, True]
     assert presence.enter(1, ALICE), "there is one notice for each stay"
+
+
+def test_a_user_of_several_nodes_joins_with_the_first_and_leaves_with_the_last() -> None:
+    presence = Presence()
+    assert presence.enter_elsewhere(1, ALICE, "one")
+    assert not presence.enter_elsewhere(1, ALICE, "two")
+    assert not presence.enter(1, ALICE)
+    assert presence.rooms_here(ALICE) == [1]
+    assert not presence.leave_elsewhere(1, ALICE, "one")
+    assert not presence.leave(1, ALICE)
+    assert presence.rooms_here(ALICE) == []
+    assert presence.leave_elsewhere(1, ALICE, "two")
+    assert presence.enter(1, ALICE)
+    assert not presence.enter_elsewhere(1, ALICE, "one")
+    assert not presence.leave_elsewhere(1, ALICE, "one")
+    assert presence.leave(1, ALICE)
+
+
+def test_an_invisible_user_is_not_told_to_other_nodes() -> None:
+    presence = Presence()
+    presence.enter(1, ALICE, visible=False)
+    assert presence.rooms_here(ALICE) == []
+    presence.enter(1, BOB)
+    assert presence.rooms_here(BOB) == [1]

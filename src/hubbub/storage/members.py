@@ -1,6 +1,6 @@
 """Members: which users are in which rooms, since when, and how far they have read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, delete, exists, insert, select, update
@@ -132,7 +132,7 @@ def names_among(connection: Connection, room: int, wanted: Sequence[int]) -> dic
     return {row.user: row.name for row in found}
 
 
-def some_among(connection: Connection, room: int, wanted: Collection[int], size: int, most: int) -> list[int]:
+def some_among(connection: Connection, room: int, wanted: Sequence[int], size: int, most: int) -> list[int]:
     """Return up to `most` of the users who are members of the room. `size` is how many members it has.
 
     Reads the room's members, or looks users up until there are enough, depending on which are fewer.
@@ -141,9 +141,8 @@ def some_among(connection: Connection, room: int, wanted: Collection[int], size:
         of_room = set(connection.scalars(select(members.c.user).where(members.c.room == room)))
         return [user for user in wanted if user in of_room][:most]
     found: list[int] = []
-    users_left = list(wanted)
-    for start in range(0, len(users_left), AMONG):
-        part = users_left[start : start + AMONG]
+    for start in range(0, len(wanted), AMONG):
+        part = wanted[start : start + AMONG]
         found += connection.scalars(
             select(members.c.user).where(members.c.room == room, members.c.user.in_(part)).order_by(members.c.user)
         )

@@ -44,14 +44,13 @@ RETRY_INTERVAL = 0.25
 MAX_NAME = 63
 """PostgreSQL truncates `application_name` to this many bytes."""
 
-HOLDERS = text(
+_HOLDERS = (
     "SELECT a.application_name, (extract(epoch FROM a.backend_start) * 1000)::bigint FROM pg_locks l"
     " JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
     " AND l.classid = :class AND l.objid = :number"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND l.pid <> pg_backend_pid() ORDER BY 2"
 )
-NODES = text(str(HOLDERS).replace("AND l.pid <> pg_backend_pid() ORDER BY 2", ""))
+HOLDERS, NODES = text(_HOLDERS + " AND l.pid <> pg_backend_pid() ORDER BY 2"), text(_HOLDERS)
 NODE = "hubbub-node."
 """How the names of nodes with a bus begin."""
 NAME = re.compile(r"hubbub-node\.(?P<bus>\w+)\.(?P<newest>\d+)(-(?P<oldest>\d+))? ")
