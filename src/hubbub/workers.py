@@ -99,6 +99,11 @@ class Child:
     start_at: float | None = None
     """When it is started again."""
 
+    def is_failing(self, now: float) -> bool:
+        """Return whether it has failed too often, and has not served for long since."""
+        is_well = self.serving_since is not None and now - self.serving_since >= SHORT_LIFE
+        return self.failures >= FAILURES and not is_well
+
 
 class Supervisor:
     """The parent process of the workers."""
@@ -137,16 +142,16 @@ class Supervisor:
                     worker = self._fork(child)
                     if worker is not None:
                         return worker
+            self._advance()
+            if self._stopping and all(child.pid is None for child in self._children):
+                sys.exit(self._code)
+            self._listen()
             if self._signals and not self._stopping:
                 logger.info("stopping_workers", signal=signal.Signals(self._signals[0]).name)
                 self._stop(0)
             if len(self._signals) > 1:
                 self._end_at_once(self._signals[-1])
-            self._advance()
-            if self._stopping and all(child.pid is None for child in self._children):
-                sys.exit(self._code)
-            self._listen()
-            for child in self._children:
+            for child in self._children:  # after the signal: Ctrl-C on a terminal reaches the workers, too
                 self._reap(child)
 
     # -- what happens
@@ -209,7 +214,8 @@ class Supervisor:
         if not ended:
             return
         code = os.waitstatus_to_exitcode(status)
-        lived = 0.0 if child.serving_since is None else time.monotonic() - child.serving_since
+        now = time.monotonic()
+        lived = 0.0 if child.serving_since is None else now - child.serving_since
         self._forget(child)
         if self._stopping:
             if code not in ENDED_WELL:
@@ -221,13 +227,14 @@ class Supervisor:
         if not self._greeted:
             logger.error("worker_failed", worker=child.number, code=code, advice="It ended before it served.")
             self._stop(code if code > 0 else 1)
-        elif all(each.failures >= FAILURES for each in self._children):
+        elif all(each.is_failing(now) for each in self._children):
             advice = f"Every worker has ended within {SHORT_LIFE:g} s, {FAILURES} times in a row. See the log above."
             logger.error("workers_given_up", advice=advice)
             self._stop(1)
         else:
-            logger.error("worker_ended", worker=child.number, code=code, restart_seconds=delay)
-            child.start_at = time.monotonic() + delay
+            log_end = logger.error if code else logger.info
+            log_end("worker_ended", worker=child.number, code=code, restart_seconds=delay)
+            child.start_at = now + delay
 
     def _stop(self, code: int) -> None:
         self._stopping, self._code = True, code

@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from hubbub.workers import FAILURES, SHORT_LIFE, Child
 from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
 from tests.faults.test_drain import Stubborn, ended, loud_room, tell
@@ -109,8 +110,10 @@ async def test_control_workers_that_ignore_the_bus_do_not_show_messages_of_other
 
 def test_the_address_and_the_link_are_printed_once_and_every_worker_has_a_number(make_simple: MakeWorkers) -> None:
     server = make_simple(2)
+    server.by_fork = False
     server.start()
     server.wait_serving()
+    assert psutil.Process(server.pid).num_threads() == 1, "a fork of a process with threads can hang"
     token = server.setup_link().partition("#")[2]
     body = {"username": "owner", "password": PASSWORD, "setup": token}
     answer = httpx.post(f"{server.url}/api/users", json=body, trust_env=False)
@@ -275,6 +278,19 @@ def test_a_signal_ends_parent_and_workers_with_0(make_simple: MakeWorkers, how: 
     assert not list(server.data.glob("control*.sock"))
 
 
+def test_a_worker_that_is_told_to_end_drains_and_is_replaced(make_simple: MakeWorkers) -> None:
+    server = make_simple(2)
+    server.start()
+    server.wait_serving()
+    before = server.processes()
+    before[0].terminate()
+    eventually_blocking(lambda: len(server.log_lines("listening")) == 3, DEADLINE, "another worker serves")
+    (line,) = server.log_lines("worker_ended")
+    assert (line["code"], line["level"]) == (0, "info")
+    assert before[1] in server.processes()
+    assert before[0] not in server.processes()
+
+
 def test_workers_end_when_their_parent_was_killed(make_simple: MakeWorkers) -> None:
     server = make_simple(2)
     server.start()
@@ -301,6 +317,15 @@ def test_workers_that_end_at_once_are_started_later_and_later_and_then_given_up(
         waits = [line["restart_seconds"] for line in server.log_lines("worker_ended") if line["worker"] == worker]
         assert waits[:4] == sorted(waits[:4])
         assert waits[1] > waits[0]
+
+
+def test_a_worker_that_has_served_for_long_since_it_failed_keeps_the_server_running() -> None:
+    failed = Child(0, failures=FAILURES)
+    assert failed.is_failing(now=100.0)
+    assert not Child(0, failures=FAILURES - 1).is_failing(now=100.0)
+    failed.serving_since = 100.0
+    assert failed.is_failing(now=100.0 + SHORT_LIFE / 2)
+    assert not failed.is_failing(now=100.0 + SHORT_LIFE)
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_one_sentence(
