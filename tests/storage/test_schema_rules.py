@@ -72,6 +72,7 @@ LOCKS = {
 """Prepared statements other than `transaction.LOCK` that lock rows, and why."""
 ADVISORY = {
     "database.py": "orders migrations, before the server starts",
+    "ids.py": "the number of a node, tried once for each connection of its writer; nothing waits for it",
     "postgresql_lock.py": "held by one session for the whole life of the server; no transaction waits for it",
 }
 """The files that may take advisory locks."""
@@ -164,7 +165,7 @@ def test_rows_are_locked_by_their_full_key_alone() -> None:
     assert re.search(r"FROM topics WHERE topics\.topic IN \(SELECT .*\) ORDER BY topics\.topic FOR UPDATE$", sql)
 
 
-def test_only_migrations_and_the_lock_of_a_server_take_advisory_locks() -> None:
+def test_only_migrations_and_locks_that_nothing_waits_for_are_advisory() -> None:
     folder = Path(storage.__path__[0]).parent
     found = {path.name for path in folder.rglob("*.py") if "advisory" in path.read_text()}
     assert found == ADVISORY.keys()

@@ -48,7 +48,7 @@ LEASE = 10_000
 """Milliseconds for which an owner keeps its followers without renewing the lease."""
 RENEWAL = 3.0
 MIN_RENEWAL = 0.05
-"""Seconds between two looks at the leases, the longest and the shortest time."""
+"""Seconds between two renewals of the leases, at most and at least."""
 NO_TOPICS = ""
 """The scope of a lease that no follower works under."""
 HINT_DELAY = 0.05

@@ -76,7 +76,7 @@ async def watch_history(services: Services) -> None:
 
 
 async def keep_house(services: Services) -> None:
-    """Run all steps every hour, and when another node has ended that did it."""
+    """Run all steps every hour, and at once when this node takes over from another one."""
     started = services.clock.monotonic()
     lease = await _compete(services) if services.bus.connects else None
     while True:
@@ -109,11 +109,10 @@ async def run_steps(services: Services, running: float, lease: SiteLease | None 
     With a `lease` that this node does not hold, another node does what is done for the site.
     """
     steps: list[Step] = [touch_sessions]
-    if lease is None or lease.held:
-        if lease is None:  # else `keep_guests` does it
-            steps.append(forget_guests)
-        if running >= INTERVAL or await is_clock_right(services):
-            steps += [partial(step, lease=lease) for step in (end_expired_sessions, trim, prune, forget_dead_letters)]
+    if not services.bus.connects:  # else `keep_guests` does it
+        steps.append(forget_guests)
+    if (lease is None or lease.held) and (running >= INTERVAL or await is_clock_right(services)):
+        steps += [partial(step, lease=lease) for step in (end_expired_sessions, trim, prune, forget_dead_letters)]
     for step in steps:
         try:
             await step(services)

@@ -28,7 +28,7 @@ class Event(Wire):
         reference = handler(schema)
         own = handler.resolve_ref_schema(reference)
         own["properties"] = {**ENVELOPE, "type": {"type": "string", "const": cls.type}, **own["properties"]}
-        own["required"] = [*ENVELOPE, *own["required"]]
+        own["required"] = [*ENVELOPE, *own.get("required", ())]
         return reference
 
     @property
