@@ -8,7 +8,7 @@ model is compared with.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -49,7 +49,8 @@ def writes(row: Row) -> float:
     In a flood all messages of a commit are for one room.
     """
     if row["name"] == "flood":
-        return float(sum(row["used"]["commits"]) * row["connections"])
+        found: float = sum(row["used"]["commits"]) * row["connections"]
+        return found
     return float(row["deliveries"]) + float(row.get("read_commands", 0)) * row["connections"] / 40
 
 
@@ -100,7 +101,9 @@ def node_costs() -> dict[str, float]:
         else row["used"]["nodes"][0] - idle * row["seconds"] - publish * row["used"]["sent"][0]
         for row in single
     ]
-    commit, command, write = solve([[sum(row["used"]["commits"]), commands(row), writes(row)] for row in single], values)
+    commit, command, write = solve(
+        [[sum(row["used"]["commits"]), commands(row), writes(row)] for row in single], values
+    )
     return {"idle": idle, "commit": commit, "command": command, "write": write}
 
 
@@ -127,12 +130,14 @@ def index_cost() -> float:
         if row["sends"] >= INDEXED and not row["reads"]:
             first, *rest = row["used"]["nodes"]
             found.append((first - sum(rest) / len(rest)) / row["messages"])
-    return median(found)
+    typical: float = median(found)
+    return typical
 
 
 def lone_seconds() -> float:
     """Return the median from send to receipt of a lone message on one node."""
-    return median(row["near_ms"]["p50"] for row in rows("nodes1") if row["name"] == "lone messages") / 1000
+    lone = [float(row["near_ms"]["p50"]) for row in rows("nodes1") if row["name"] == "lone messages"]
+    return median(lone) / 1000
 
 
 def greeting(of: Callable[[Row], float]) -> tuple[float, float, float]:
@@ -140,8 +145,3 @@ def greeting(of: Callable[[Row], float]) -> tuple[float, float, float]:
     found = sorted(of(row["greetings"]) / row["connections"] for row in rows("nodes1") if row["connections"] > 100
                    and "greetings" in row)  # fmt: skip
     return median(found), found[0], found[-1]
-
-
-def batches(row: Row) -> float:
-    """Return the commands per commit."""
-    return commands(row) / sum(row["used"]["commits"])

@@ -109,7 +109,7 @@ def binomial(count: int, share: float, chance: Random) -> int:
     if count <= 30:
         return sum(chance.random() < share for _ in range(count))
     if mean < 10:  # Poisson is close enough
-        limit, found, product = 2.718281828459045 ** -mean, 0, chance.random()
+        limit, found, product = 2.718281828459045**-mean, 0, chance.random()
         while product > limit:
             found, product = found + 1, product * chance.random()
         return min(found, count)

@@ -24,13 +24,18 @@ DEADLINE = 1.75
 """Seconds after which a command is answered `unavailable` (`engine/journal.py`)."""
 RETRY = 1.0
 HEADS_INTERVAL = 0.05
-INTERVAL, OUTAGE_INTERVAL = 15.0, 1.0
+INTERVAL, OUTAGE_INTERVAL, STEP = 15.0, 1.0, 0.25
+"""Seconds between comparisons with the log (`engine/positioning.py`)."""
 INDEX_INTERVAL = 0.25
 """Seconds between two transactions of the search index while there is something to index."""
 BEFORE, WRITING = 0.4, 0.4
 """Shares of a command's cost before it is queued, and in the writer. The rest is the answer."""
 TICK = 0.05
 """Seconds for which small work of other nodes is gathered."""
+READERS = 4
+"""Threads that read the database for greetings (`storage/database.py`)."""
+UPGRADE = 1 / 3
+"""Share of a greeting that is the HTTP connection and its upgrade (docs/performance.md)."""
 OTHERS_SLICE = 0.003
 """Seconds for which the kernel lets another program run."""
 FIRST_PAUSE = 0.5
@@ -58,6 +63,7 @@ class Command:
     at: float
     node: int
     room: Room
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +80,8 @@ class Counts:
     delivered: Counter[int] = field(default_factory=Counter)
     expected: dict[int, int] = field(default_factory=dict)
     greeted_at: float = 0.0
+    recovered_at: float = 0.0
+    """When the last command that had been refused was answered."""
 
 
 class Node:
@@ -82,9 +90,12 @@ class Node:
     def __init__(self, site: Site, number: int) -> None:
         self.site, self.number = site, number
         self.processor = Processor(site.env, site.machine)
+        self.readers = Resource(site.env, READERS)
         self.queue: deque[Command] = deque()
         self.wake: Event = site.env.event()
         self.heads: set[int] = set()
+        self.pending: dict[int, list[Command]] = {}
+        """Messages that wait for a write to their room, by the room's identity."""
         self.missed: list[tuple[list[Command], Room]] = []
         self.background = 0
         self.batches = 0
@@ -109,7 +120,7 @@ class Node:
                 yield self.wake
             batch = [self.queue.popleft() for _ in range(min(len(self.queue), MAX_BATCH))]
             background, self.background = self.background, 0
-            yield from self.processor.run(costs.commit / 2 + WRITING * costs.command * len(batch))
+            yield from self.processor.run(costs.commit / 2 + WRITING * costs.command * len(batch), writer=True)
             rooms = [each.room.number for each in batch]
             reads = sum(each.room.is_user for each in batch)
             done = yield from site.database.transact(rooms, len(batch) - reads, reads + background)
@@ -121,7 +132,7 @@ class Node:
             self.batches += 1
             self.commands += len(batch)
             site.committed()
-            yield from self.processor.run(costs.commit / 2)
+            yield from self.processor.run(costs.commit / 2, writer=True)
             site.env.process(self.finish(batch))
 
     def finish(self, batch: list[Command]) -> Process:
@@ -132,43 +143,64 @@ class Node:
             rooms.setdefault(each.room.number, []).append(each)
         for number, group in rooms.items():
             self.heads.add(number)
-            yield from self.deliver(group, group[0].room)
+            self.deliver(group, group[0].room)
             if site.has_bus:
                 yield from self.processor.run(costs.publish)
                 site.publish(self, group, group[0].room)
         yield from self.processor.run((1 - BEFORE - WRITING) * costs.command * len(batch))
         for each in batch:
             site.counts.acked += 1
+            if each.refused:
+                site.counts.recovered_at = site.env.now
             site.acks.add(site.env.now - each.at)
 
-    def deliver(self, group: list[Command], room: Room) -> Process:
-        """Write messages of one commit to the room's connections on this node."""
-        site, recipients = self.site, room.here[self.number]
-        if not recipients:
+    def deliver(self, group: list[Command], room: Room) -> None:
+        """Write messages to the room's connections on this node.
+
+        What comes while the room is being written to gathers for the next write.
+        """
+        if not room.here[self.number]:
             return
-        begin = site.env.now
-        yield from self.processor.run(site.costs.write * recipients)
-        middle = (begin + site.env.now) / 2
-        for each in group:
-            site.delivered(self, each, recipients, middle - each.at)
+        key = id(room)
+        if key in self.pending:
+            self.pending[key] += group
+            return
+        self.pending[key] = list(group)
+        self.site.env.process(self._flush(key, room))
+
+    def _flush(self, key: int, room: Room) -> Process:
+        site, recipients = self.site, room.here[self.number]
+        while group := self.pending[key]:
+            self.pending[key] = []
+            begin = site.env.now
+            yield from self.processor.run(recipients * (site.costs.write + site.costs.more * (len(group) - 1)))
+            middle = (begin + site.env.now) / 2
+            for each in group:
+                site.delivered(self, each, recipients, middle - each.at)
+        del self.pending[key]
 
     def receive(self, group: list[Command], room: Room) -> Process:
         """Take a message of the bus."""
         self.site.counts.bus += 1
         yield from self.processor.run(self.site.costs.receive)
-        yield from self.deliver(group, room)
+        self.deliver(group, room)
 
     def compare(self, topics: float) -> Process:
         """Compare all live topics with the log while the bus is away, and deliver what was missed."""
         site, costs = self.site, self.site.costs
+        waited = 0.0
         while True:
-            yield site.env.timeout(INTERVAL if site.bus_up else OUTAGE_INTERVAL)
+            yield site.env.timeout(STEP)
+            waited += STEP
+            if waited < (INTERVAL if site.bus_up and not self.missed else OUTAGE_INTERVAL):
+                continue
+            waited = 0.0
             yield from site.database.work(topics * costs.compare_database)
             yield from self.processor.run(topics * costs.compare)
             missed, self.missed = self.missed, []
             for group, room in missed:
                 yield from self.processor.run(costs.command)  # reads and parses the entries
-                yield from self.deliver(group, room)
+                self.deliver(group, room)
 
     def announce(self) -> Process:
         """Announce heads to all nodes at intervals."""
@@ -188,9 +220,12 @@ class Node:
     def greet(self, new_topics: float) -> Process:
         """Greet a connection."""
         site, costs = self.site, self.site.costs
-        yield from self.processor.run(costs.greeting / 2)
-        yield from site.database.work(costs.greeting_database + new_topics * costs.compare_database)
-        yield from self.processor.run(costs.greeting / 2 + new_topics * (costs.subscribe + costs.compare))
+        yield from self.processor.run(UPGRADE * costs.greeting)
+        with self.readers.request() as reader:
+            yield reader
+            yield from site.database.work(costs.greeting_database + new_topics * costs.compare_database)
+            yield from self.processor.run((1 - UPGRADE) * costs.greeting)
+        yield from self.processor.run(new_topics * (costs.subscribe + costs.compare))
         site.counts.greeted += 1
         site.counts.greeted_at = site.env.now
 
@@ -241,6 +276,7 @@ class Site:
     def refuse(self, command: Command) -> None:
         """Answer `unavailable`. The client sends the command again, with the same key."""
         self.counts.refused += 1
+        command.refused = True
         self.env.process(self._again(command))
 
     def _again(self, command: Command) -> Process:
@@ -335,7 +371,7 @@ class Site:
         for node in self.nodes:
             if elsewhere:
                 self.env.process(self._hear(node, rooms, Choice(reach, self.chance), elsewhere, until))
-            self.env.process(self._signals(node, users / self.total * presence, rate + users * work.reads, until))
+            self.env.process(self.signals(node, users / self.total * presence, rate + users * work.reads, until))
 
     def _talk_here(self, rooms: Rooms, sends: float, reads: float, until: float) -> Process:
         chance, choice, number = self.chance, Choice(rooms.shares, self.chance), 0
@@ -355,6 +391,8 @@ class Site:
         chance = self.chance
         while self.env.now < until:
             yield self.env.timeout(chance.expovariate(rate))
+            if not self.database.up:
+                continue  # the other nodes cannot commit, either
             size, here = rooms.sizes[choice.draw()], 0
             while not here:
                 here = binomial(size, 1 / self.total, chance) if size > self.total / 4 else 1
@@ -367,7 +405,7 @@ class Site:
             else:
                 node.missed.append(([command], room))
 
-    def _signals(self, node: Node, frames: float, heads: float, until: float) -> Process:
+    def signals(self, node: Node, frames: float, heads: float, until: float) -> Process:
         """Write presence frames, and receive the announcements of nodes that are not simulated."""
         share = (self.total - len(self.nodes)) / self.total
         while self.env.now < until:
@@ -378,13 +416,13 @@ class Site:
                 work += each * self.costs.receive + heads * share * self.costs.head
             yield from node.processor.run(work * TICK)
 
-    def storm(self, connections: int, new_topics: float) -> None:
-        """Let so many clients connect again, spread over the simulated nodes at random delays."""
+    def storm(self, connections: int, new_topics: float, begin: float = 0.0, within: float = FIRST_PAUSE) -> None:
+        """Let so many clients connect at random times, spread over the simulated nodes."""
         for _ in range(connections):
-            self.env.process(self._reconnect(new_topics))
+            self.env.process(self._reconnect(new_topics, begin + within * self.chance.random()))
 
-    def _reconnect(self, new_topics: float) -> Process:
-        yield self.env.timeout(FIRST_PAUSE * self.chance.random())
+    def _reconnect(self, new_topics: float, at: float) -> Process:
+        yield self.env.timeout(at)
         yield from self.chance.choice(self.nodes).greet(new_topics)
 
     def outage(self, begin: float, end: float, part: str) -> Process:
@@ -411,7 +449,8 @@ class Site:
 
 def explicit(rooms: Rooms, nodes: int, chance: Random) -> tuple[list[Room], list[float]]:
     """Return every room with its members spread over nodes at random, and the weights of their messages."""
-    made, weights = [], []
+    made: list[Room] = []
+    weights: list[float] = []
     for size, count, share in zip(rooms.sizes, rooms.counts, rooms.shares, strict=True):
         number = int(count) + (chance.random() < count % 1)
         for _ in range(number):
