@@ -89,7 +89,7 @@ SOURCES: dict[str, Source] = {
     "greeting_database": Source("a greeting, in PostgreSQL", "µs", "measured", GREET, 1.5),
     "compare_database": Source("comparing a topic, in PostgreSQL", "µs", "measured", SINGLE, 1.3),
     "fsync": Source("flushing the log to disk, elapsed", "ms", "assumed", f"a cloud disk; 0.13 ms in {PAGE}", 4.0),
-    "switch": Source("waking threads and processes in a transaction, elapsed", "ms", "fitted", "lone messages on one node", 2.0),
+    "switch": Source("waking threads in a transaction, elapsed", "ms", "fitted", "lone messages on one node", 2.0),
     "nats": Source("a copy of a message, in NATS", "µs", "measured", SINGLE, 1.5),
     "wal_commit": Source("write-ahead log of a transaction", "bytes", "measured", FIT, 1.3),
     "wal_message": Source("write-ahead log of a message", "bytes", "measured", FIT, 1.5),

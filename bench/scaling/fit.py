@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
+ACCOUNTS = 40
 INDEXED = 200
 """Messages per second from which on the index works in batches, as it does on a large site."""
 Row = dict[str, Any]
@@ -49,9 +50,9 @@ def writes(row: Row) -> float:
     In a flood all messages of a commit are for one room.
     """
     if row["name"] == "flood":
-        found: float = sum(row["used"]["commits"]) * row["connections"]
-        return found
-    return float(row["deliveries"]) + float(row.get("read_commands", 0)) * row["connections"] / 40
+        return float(sum(row["used"]["commits"]) * row["connections"])
+    devices = row["connections"] / ACCOUNTS  # that get a user's read position
+    return float(row["deliveries"] + row.get("read_commands", 0) * devices)
 
 
 def solve(matrix: Sequence[Sequence[float]], values: Sequence[float]) -> list[float]:

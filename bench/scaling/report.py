@@ -111,7 +111,8 @@ LIMITS: dict[str, Callable[[Demand], bool]] = {
     "One PostgreSQL: half of 16 cores": lambda found: found.database > sizing.CORES / 2,
     "Search index: half of its node's core": lambda found: found.index > 0.5,
     "Interest tables of a NATS server: 8 GB": lambda found: found.nats_memory > 8e9,
-    "Comparing heads while the bus is away: a quarter of a core": lambda found: found.outage > 0.25,
+    "Comparing heads while the bus is away: a quarter of a node": lambda found: found.outage > 0.25,
+    "The same in PostgreSQL: half of 16 cores": lambda found: found.outage_database > sizing.CORES / 2,
     "Presence told by all nodes to all: a quarter of a core": lambda found: found.tables > 0.25,
     "Presence of all users on each node: 1 GB": lambda found: found.users * sizing.TABLE_MEMORY > 1e9,
 }
@@ -135,8 +136,8 @@ def limits(costs: Costs, work: Workload) -> str:
             users *= 1.05
         value = f"{reached:,.0f}" if reached else f"above {users:,.0f}"
         rows.append([name, value, "yes" if reached and needed(round(reached), costs, work) else "with fewer heads"])
-    rows.append(["Any part: with fewer heads, no number of nodes is enough", f"{sizing.largest(costs, work, FEWER_HEADS):,}",
-                 "with fewer heads"])  # fmt: skip
+    most = sizing.largest(costs, work, FEWER_HEADS)
+    rows.append(["With fewer heads, no number of nodes is enough", f"{most:,}", "with fewer heads"])
     return _table(["Limit", "Connected users", "Reached today"], rows)
 
 

@@ -67,6 +67,8 @@ class Demand:
     """Of the one node that has the search index."""
     outage: float
     """Share of a node's core that comparing heads takes while the bus is away."""
+    outage_database: float
+    """Cores of PostgreSQL for the same."""
     tables: float
     """Share of a node's core that tables of presence take."""
     greeting_seconds: float
@@ -129,6 +131,7 @@ def demand(
         rest=costs.idle + topics / INTERVAL * costs.compare * several,
         index=sends * costs.index,
         outage=topics / OUTAGE_INTERVAL * costs.compare * several,
+        outage_database=topics * nodes / OUTAGE_INTERVAL * costs.compare_database * several,
         tables=users / TABLE_INTERVAL * TABLE_ENTRY * several,
         greeting_seconds=users / nodes * per_greeting,
         memory=costs.base_memory + users / nodes * costs.connection_memory + topics * costs.topic_memory * several,
