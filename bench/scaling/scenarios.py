@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 
 from bench.scaling.costs import Costs
+from bench.scaling.node import Room
 from bench.scaling.population import Workload, rooms_of, spread
-from bench.scaling.simulation import Room, Site, explicit
+from bench.scaling.simulation import Site, explicit
 from bench.scaling.sizing import Demand
 
 WHOLE = 20_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import ceil, exp
 
 from bench.scaling.costs import Costs
+from bench.scaling.node import HEADS_INTERVAL, INTERVAL, OUTAGE_INTERVAL
 from bench.scaling.population import Rooms, Workload, rooms_of
-from bench.scaling.simulation import HEADS_INTERVAL, INTERVAL, OUTAGE_INTERVAL
 
 BUSY, BUSY_LOST = 0.5, 0.6
 """The largest share of its core that a node may need in the busiest hour, and after another node's loss."""

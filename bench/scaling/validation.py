@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.scaling import fit
 from bench.scaling.costs import FSYNC, Costs
-from bench.scaling.simulation import Room, Site
+from bench.scaling.node import Room
+from bench.scaling.simulation import Site
 
 CORES = 2
 ACCOUNTS = 40

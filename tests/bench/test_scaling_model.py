@@ -7,10 +7,11 @@ from random import Random
 import pytest
 from bench.scaling import fit, sizing
 from bench.scaling.costs import Costs, default
+from bench.scaling.node import Node, Room
 from bench.scaling.parts import Database, Process, Processor, Record
 from bench.scaling.population import Choice, Workload, binomial, others, rooms_of, spread
 from bench.scaling.scenarios import SCENARIOS, Outcome, scenario
-from bench.scaling.simulation import Node, Room, Site
+from bench.scaling.simulation import Site
 from simpy import Environment
 
 WORK = Workload()
