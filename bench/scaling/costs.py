@@ -13,6 +13,8 @@ from bench.scaling import fit
 
 FIT = "fit over six loads on one node, two series (`measure.py`)"
 SINGLE = "measured alone (`micro.py`)"
+GREET = "loads on one node: 200 clients, 8 at a time"
+INDEX = "its node against the others, two and three nodes"
 PAGE = "docs/performance.md"
 FSYNC = 0.16e-3
 """Seconds of a flush on the disk of the measurements (docs/performance.md)."""
@@ -26,6 +28,7 @@ class Costs:
     commit: float
     command: float
     write: float
+    more: float
     publish: float
     receive: float
     head: float
@@ -72,26 +75,27 @@ SOURCES: dict[str, Source] = {
     "commit": Source("a transaction, in the node", "ms", "measured", FIT, 1.4),
     "command": Source("a command in a batch, in the node", "µs", "measured", FIT, 1.3),
     "write": Source("a write to a connection, kernel included", "µs", "measured", FIT, 1.5),
+    "more": Source("a further message in a write", "µs", "measured", f"{PAGE}, T1 against T2", 1.5),
     "publish": Source("publishing entries of a topic on the bus", "µs", "measured", SINGLE, 1.3),
     "receive": Source("receiving a message of the bus", "µs", "measured", SINGLE, 1.3),
     "head": Source("a head in an announcement", "µs", "assumed", "parsing and a look-up in a dictionary", 2.0),
-    "greeting": Source("upgrade, hello and welcome, in the node", "ms", "measured", FIT, 1.7),
+    "greeting": Source("upgrade, hello and welcome, in the node", "ms", "measured", GREET, 1.7),
     "subscribe": Source("joining a topic on the bus", "µs", "measured", SINGLE, 1.3),
     "compare": Source("comparing a topic with the log, in the node", "µs", "measured", SINGLE, 1.3),
-    "index": Source("the search index, per message, on the node that has it", "µs", "measured", FIT, 2.0),
+    "index": Source("the search index, per message, on its node", "µs", "measured", INDEX, 2.0),
     "presence": Source("presence frames per user and second", "writes", "assumed", "see the workload", 3.0),
     "commit_database": Source("a transaction, in PostgreSQL", "µs", "measured", FIT, 1.3),
     "command_database": Source("a command in a batch, in PostgreSQL", "µs", "measured", FIT, 1.3),
-    "greeting_database": Source("a greeting, in PostgreSQL", "µs", "measured", FIT, 1.5),
+    "greeting_database": Source("a greeting, in PostgreSQL", "µs", "measured", GREET, 1.5),
     "compare_database": Source("comparing a topic, in PostgreSQL", "µs", "measured", SINGLE, 1.3),
     "fsync": Source("flushing the log to disk, elapsed", "ms", "assumed", f"a cloud disk; 0.13 ms in {PAGE}", 4.0),
-    "switch": Source("waking threads and processes in a transaction, elapsed", "ms", "fitted", "lone messages", 2.0),
+    "switch": Source("waking threads in a transaction, elapsed", "ms", "fitted", "lone messages on one node", 2.0),
     "nats": Source("a copy of a message, in NATS", "µs", "measured", SINGLE, 1.5),
     "wal_commit": Source("write-ahead log of a transaction", "bytes", "measured", FIT, 1.3),
     "wal_message": Source("write-ahead log of a message", "bytes", "measured", FIT, 1.5),
     "wal_read": Source("write-ahead log of a read position", "bytes", "measured", FIT, 1.5),
     "base_memory": Source("a node without clients", "MB", "measured", f"{PAGE}, T10 and memory at rest", 1.2),
-    "connection_memory": Source("a connection, with the kernel's part", "KB", "measured", f"{PAGE}, T6; kernel 4.3 KB", 1.3),
+    "connection_memory": Source("a connection, kernel included", "KB", "measured", f"{PAGE}, T6; kernel 4.3 KB", 1.3),
     "topic_memory": Source("a topic that a node follows", "KB", "measured", SINGLE, 1.3),
     "nats_topic_memory": Source("a subscription, in NATS", "KB", "measured", SINGLE, 1.5),
     "message_bytes": Source("a message on the bus, with its subject", "bytes", "measured", SINGLE, 1.5),
@@ -112,6 +116,7 @@ def default() -> Costs:
         commit=node["commit"],
         command=node["command"],
         write=node["write"],
+        more=0.25e-6,
         publish=single["publish us"] * 1e-6,
         receive=single["receive us"] * 1e-6,
         head=1e-6,

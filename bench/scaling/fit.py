@@ -8,7 +8,7 @@ model is compared with.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
+ACCOUNTS = 40
 INDEXED = 200
 """Messages per second from which on the index works in batches, as it does on a large site."""
 Row = dict[str, Any]
@@ -50,7 +51,8 @@ def writes(row: Row) -> float:
     """
     if row["name"] == "flood":
         return float(sum(row["used"]["commits"]) * row["connections"])
-    return float(row["deliveries"]) + float(row.get("read_commands", 0)) * row["connections"] / 40
+    devices = row["connections"] / ACCOUNTS  # that get a user's read position
+    return float(row["deliveries"] + row.get("read_commands", 0) * devices)
 
 
 def solve(matrix: Sequence[Sequence[float]], values: Sequence[float]) -> list[float]:
@@ -129,12 +131,14 @@ def index_cost() -> float:
         if row["sends"] >= INDEXED and not row["reads"]:
             first, *rest = row["used"]["nodes"]
             found.append((first - sum(rest) / len(rest)) / row["messages"])
-    return median(found)
+    typical: float = median(found)
+    return typical
 
 
 def lone_seconds() -> float:
     """Return the median from send to receipt of a lone message on one node."""
-    return median(row["near_ms"]["p50"] for row in rows("nodes1") if row["name"] == "lone messages") / 1000
+    lone = [float(row["near_ms"]["p50"]) for row in rows("nodes1") if row["name"] == "lone messages"]
+    return median(lone) / 1000
 
 
 def greeting(of: Callable[[Row], float]) -> tuple[float, float, float]:
@@ -142,8 +146,3 @@ def greeting(of: Callable[[Row], float]) -> tuple[float, float, float]:
     found = sorted(of(row["greetings"]) / row["connections"] for row in rows("nodes1") if row["connections"] > 100
                    and "greetings" in row)  # fmt: skip
     return median(found), found[0], found[-1]
-
-
-def batches(row: Row) -> float:
-    """Return the commands per commit."""
-    return commands(row) / sum(row["used"]["commits"])

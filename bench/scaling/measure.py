@@ -18,6 +18,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -42,6 +43,8 @@ AT_ONCE = 8
 """Connections that are opened at a time."""
 SETTLE = 1.0
 WINDOW = 256
+CROWD = 1_000
+"""Clients that connect at once in a storm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +282,28 @@ async def flooded(site: Site, accounts: Accounts, seconds: float) -> dict[str, A
     return {**asdict(load), "seconds": elapsed, "messages": acked, "deliveries": 10 * acked, "used": used}
 
 
+async def storm(site: Site, accounts: Accounts, seconds: float, chance: random.Random) -> dict[str, Any]:
+    """Let many clients connect at once while a room talks; all nodes of the site take part."""
+    count = len(site.nodes)
+    load = Load("storm", count, 100, 5, 20)
+    rooms = await asyncio.to_thread(accounts.rooms, load.rooms)
+    clients = await open_all(site, accounts, load, rooms)
+    await chat(clients, 20, 0, 1.0, 10**6, chance)
+    talking = asyncio.create_task(chat(clients, load.sends, 0, seconds, 2 * 10**6, chance))
+    await asyncio.sleep(1.0)
+    before, at = await asyncio.to_thread(site.sample), time.perf_counter()
+    crowd = await asyncio.gather(
+        *(connect(site.nodes[number % count].port, number % count, rooms[0], accounts.tokens[number % ACCOUNTS])
+          for number in range(CROWD))
+    )  # fmt: skip
+    greeted = time.perf_counter() - at
+    used = difference(await asyncio.to_thread(site.sample), before)
+    seen = await talking
+    for client in (*clients, *crowd):
+        client.close()
+    return {**asdict(load), "crowd": CROWD, "greeted_seconds": greeted, "used": used, **_seen(seen)}
+
+
 async def measure(count: int, seconds: float, folder: Path, *, index: bool) -> list[dict[str, Any]]:
     """Start nodes and run all loads on them."""
     found = []
@@ -287,7 +312,7 @@ async def measure(count: int, seconds: float, folder: Path, *, index: bool) -> l
         if not index:
             data = str(folder / f"site{count}" / "node0")
             pause = [str(Path(sys.executable).parent / "hubbub"), "follower", "pause", "search", "--data", data]
-            subprocess.run(pause, check=True)
+            await asyncio.to_thread(subprocess.run, pause, check=True)
         accounts = await asyncio.to_thread(Accounts, site.nodes[0].port)
         quiet = await idle(site, seconds)
         for load in loads(count):
@@ -301,10 +326,20 @@ async def measure(count: int, seconds: float, folder: Path, *, index: bool) -> l
     return found
 
 
+async def only_storm(count: int, seconds: float, folder: Path) -> dict[str, Any]:
+    """Start nodes and let many clients connect."""
+    with started(count, folder / f"site{count}") as site:
+        accounts = await asyncio.to_thread(Accounts, site.nodes[0].port)
+        found = await storm(site, accounts, seconds, random.Random(count))
+        print(json.dumps(found), flush=True)
+        return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--storm", action="store_true", help="only let many clients connect at once")
     parser.add_argument(
         "--without-index", action="store_true", help="pause the search index: its cost is the difference"
     )
@@ -316,8 +351,11 @@ def main() -> None:
         for count in given.nodes:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 place = Path(folder).absolute()
-                measured = runner.run(measure(count, given.seconds, place, index=not given.without_index))
-            name = f"nodes{count}" + (" without index" if given.without_index else "")
+                if given.storm:
+                    measured, name = [runner.run(only_storm(count, given.seconds, place))], "storm"
+                else:
+                    measured = runner.run(measure(count, given.seconds, place, index=not given.without_index))
+                    name = f"nodes{count}" + (" without index" if given.without_index else "")
             known.setdefault(name, []).append(measured)
             RESULTS.write_text(json.dumps(known, indent=1) + "\n")
 

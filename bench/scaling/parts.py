@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -16,32 +17,43 @@ SLICE = 0.001
 
 
 class Processor:
-    """The interpreter of a node: one thread runs at a time, in the order of arrival.
+    """The interpreter of a node: one thread runs at a time.
 
-    `machine` has the cores of a machine that several processors share; without it, the processor
-    has a core of its own.
+    The event loop takes its work in the order of arrival. The writer is a thread of its own, which
+    gets the interpreter as soon as the present piece of work ends. `machine` has the cores of a
+    machine that several processors share; without it, the processor has a core of its own.
     """
 
     def __init__(self, env: Environment, machine: Resource | None = None) -> None:
         self._env, self._machine = env, machine
-        self._turn = Resource(env)
+        self._busy = False
+        self._writer: deque[Event] = deque()
+        self._loop: deque[Event] = deque()
         self.used = 0.0
         """Seconds of CPU."""
 
-    def run(self, seconds: float) -> Process:
+    def run(self, seconds: float, *, writer: bool = False) -> Process:
         """Work for some seconds of CPU."""
-        self.used += seconds
         while seconds > 0:
             part = min(seconds, SLICE)
             seconds -= part
-            with self._turn.request() as turn:
+            if self._busy:
+                turn = self._env.event()
+                (self._writer if writer else self._loop).append(turn)
                 yield turn
-                if self._machine is None:
-                    yield self._env.timeout(part)
-                    continue
+            self._busy = True
+            self.used += part
+            if self._machine is None:
+                yield self._env.timeout(part)
+            else:
                 with self._machine.request() as core:
                     yield core
                     yield self._env.timeout(part)
+            waiting = self._writer or self._loop
+            if waiting:
+                waiting.popleft().succeed()
+            else:
+                self._busy = False
 
 
 class Database:

@@ -1,9 +1,9 @@
 """Users and rooms: sizes and activity follow Zipf's law.
 
 The number of rooms with `s` connected members falls as 1/s² (the k-th largest room has 1/k of the
-members of the largest one). What is written in a room grows with the root of its size, and differs
-between rooms of one size by Zipf's law, too; the mean over rooms of one size is what counts for the
-load, the spread for the hottest room.
+members of the largest one). What is written in a room grows with the root of its size: the k-th
+largest room has a share of all messages that falls as the root of k. One very busy room is a
+scenario of its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,6 @@ from random import Random
 LARGEST = 5_000
 """Connected members of the largest room. A site of fewer users has a smaller one."""
 CLASSES = 40
-HOTTEST = 0.02
-"""Share of the site's messages that go to its most active room, up to `MOST` a second."""
-MOST = 5.0
-"""Messages per second that humans write in one room at most: faster ones nobody can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +81,6 @@ def rooms_of(users: int, work: Workload, largest: int = LARGEST) -> Rooms:
     counts = [weight * users * work.rooms / total for weight in weights]
     activity = [sqrt(size) * count for size, count in zip(sizes, counts, strict=True)]
     return Rooms(sizes, counts, [each / sum(activity) for each in activity])
-
-
-def hottest(users: int, work: Workload) -> float:
-    """Return the messages per second of the most active room."""
-    return min(MOST, HOTTEST * users * work.sends)
 
 
 class Choice:

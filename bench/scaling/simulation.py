@@ -7,192 +7,25 @@ the sizes of the rooms give, and the database also has the other nodes' transact
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import ceil
 from random import Random
 
-from simpy import Environment, Event, Resource
+from simpy import Environment, Resource
 
 from bench.scaling.costs import Costs
-from bench.scaling.parts import Database, Process, Processor, Record
+from bench.scaling.node import HEADS_INTERVAL, RETRY, Command, Counts, Node, Room
+from bench.scaling.parts import Database, Process, Record
 from bench.scaling.population import Choice, Rooms, Workload, binomial, others
 
-MAX_BATCH = 1_000
-DEADLINE = 1.75
-"""Seconds after which a command is answered `unavailable` (`engine/journal.py`)."""
-RETRY = 1.0
-HEADS_INTERVAL = 0.05
-INTERVAL, OUTAGE_INTERVAL = 15.0, 1.0
 INDEX_INTERVAL = 0.25
 """Seconds between two transactions of the search index while there is something to index."""
-BEFORE, WRITING = 0.4, 0.4
-"""Shares of a command's cost before it is queued, and in the writer. The rest is the answer."""
 TICK = 0.05
 """Seconds for which small work of other nodes is gathered."""
 OTHERS_SLICE = 0.003
 """Seconds for which the kernel lets another program run."""
 FIRST_PAUSE = 0.5
 """Seconds up to which clients wait before they connect again, at random."""
-
-
-@dataclass(slots=True)
-class Room:
-    """A room, or with a negative number the topic of a user, and its connections on each simulated node."""
-
-    number: int
-    size: int
-    here: Sequence[int]
-
-    @property
-    def is_user(self) -> bool:
-        return self.number < 0
-
-
-@dataclass(slots=True)
-class Command:
-    """A command of a client: a message to a room, or a read position, which goes to the user's topic."""
-
-    number: int
-    at: float
-    node: int
-    room: Room
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened. Deliveries are counted per message to check that none is lost or repeated."""
-
-    sent: int = 0
-    acked: int = 0
-    bus: int = 0
-    """Messages of the bus received by the simulated nodes."""
-    published: int = 0
-    greeted: int = 0
-    refused: int = 0
-    delivered: Counter[int] = field(default_factory=Counter)
-    expected: dict[int, int] = field(default_factory=dict)
-    greeted_at: float = 0.0
-
-
-class Node:
-    """A node: its interpreter, the queue of its writer, and what waits for the bus."""
-
-    def __init__(self, site: Site, number: int) -> None:
-        self.site, self.number = site, number
-        self.processor = Processor(site.env, site.machine)
-        self.queue: deque[Command] = deque()
-        self.wake: Event = site.env.event()
-        self.heads: set[int] = set()
-        self.missed: list[tuple[list[Command], Room]] = []
-        self.background = 0
-        self.batches = 0
-        self.commands = 0
-
-    def accept(self, command: Command) -> Process:
-        """Take a command from a connection."""
-        yield from self.processor.run(BEFORE * self.site.costs.command)
-        self.queue.append(command)
-        self.wake_writer()
-
-    def wake_writer(self) -> None:
-        if not self.wake.triggered:
-            self.wake.succeed()
-
-    def write(self) -> Process:
-        """Commit what waits, for ever."""
-        site, costs = self.site, self.site.costs
-        while True:
-            if not self.queue and not self.background:
-                self.wake = site.env.event()
-                yield self.wake
-            batch = [self.queue.popleft() for _ in range(min(len(self.queue), MAX_BATCH))]
-            background, self.background = self.background, 0
-            yield from self.processor.run(costs.commit / 2 + WRITING * costs.command * len(batch))
-            rooms = [each.room.number for each in batch]
-            reads = sum(each.room.is_user for each in batch)
-            done = yield from site.database.transact(rooms, len(batch) - reads, reads + background)
-            if not done:
-                for each in batch:
-                    site.refuse(each)
-                yield site.env.timeout(RETRY / 4)
-                continue
-            self.batches += 1
-            self.commands += len(batch)
-            site.committed()
-            yield from self.processor.run(costs.commit / 2)
-            site.env.process(self.finish(batch))
-
-    def finish(self, batch: list[Command]) -> Process:
-        """Publish what was committed, and answer the authors."""
-        site, costs = self.site, self.site.costs
-        rooms: dict[int, list[Command]] = {}
-        for each in batch:
-            rooms.setdefault(each.room.number, []).append(each)
-        for number, group in rooms.items():
-            self.heads.add(number)
-            yield from self.deliver(group, group[0].room)
-            if site.has_bus:
-                yield from self.processor.run(costs.publish)
-                site.publish(self, group, group[0].room)
-        yield from self.processor.run((1 - BEFORE - WRITING) * costs.command * len(batch))
-        for each in batch:
-            site.counts.acked += 1
-            site.acks.add(site.env.now - each.at)
-
-    def deliver(self, group: list[Command], room: Room) -> Process:
-        """Write messages of one commit to the room's connections on this node."""
-        site, recipients = self.site, room.here[self.number]
-        if not recipients:
-            return
-        begin = site.env.now
-        yield from self.processor.run(site.costs.write * recipients)
-        middle = (begin + site.env.now) / 2
-        for each in group:
-            site.delivered(self, each, recipients, middle - each.at)
-
-    def receive(self, group: list[Command], room: Room) -> Process:
-        """Take a message of the bus."""
-        self.site.counts.bus += 1
-        yield from self.processor.run(self.site.costs.receive)
-        yield from self.deliver(group, room)
-
-    def compare(self, topics: float) -> Process:
-        """Compare all live topics with the log while the bus is away, and deliver what was missed."""
-        site, costs = self.site, self.site.costs
-        while True:
-            yield site.env.timeout(INTERVAL if site.bus_up else OUTAGE_INTERVAL)
-            yield from site.database.work(topics * costs.compare_database)
-            yield from self.processor.run(topics * costs.compare)
-            missed, self.missed = self.missed, []
-            for group, room in missed:
-                yield from self.processor.run(costs.command)  # reads and parses the entries
-                yield from self.deliver(group, room)
-
-    def announce(self) -> Process:
-        """Announce heads to all nodes at intervals."""
-        site, costs = self.site, self.site.costs
-        while True:
-            yield site.env.timeout(HEADS_INTERVAL)
-            heads, self.heads = len(self.heads), set()
-            if not heads or not site.bus_up:
-                continue
-            yield from self.processor.run(costs.publish)
-            site.counts.published += 1
-            for node in site.nodes:
-                if node is not self:
-                    site.counts.bus += 1
-                    site.env.process(node.processor.run(costs.receive + costs.head * heads))
-
-    def greet(self, new_topics: float) -> Process:
-        """Greet a connection."""
-        site, costs = self.site, self.site.costs
-        yield from self.processor.run(costs.greeting / 2)
-        yield from site.database.work(costs.greeting_database + new_topics * costs.compare_database)
-        yield from self.processor.run(costs.greeting / 2 + new_topics * (costs.subscribe + costs.compare))
-        site.counts.greeted += 1
-        site.counts.greeted_at = site.env.now
 
 
 class Site:
@@ -225,7 +58,6 @@ class Site:
 
     def publish(self, node: Node, group: list[Command], room: Room) -> None:
         """Carry messages to the simulated nodes that have members of the room, and to no other."""
-        self.counts.published += self.bus_up
         for other in self.nodes:
             if other is node or not room.here[other.number]:
                 continue
@@ -241,6 +73,7 @@ class Site:
     def refuse(self, command: Command) -> None:
         """Answer `unavailable`. The client sends the command again, with the same key."""
         self.counts.refused += 1
+        command.refused = True
         self.env.process(self._again(command))
 
     def _again(self, command: Command) -> Process:
@@ -335,7 +168,7 @@ class Site:
         for node in self.nodes:
             if elsewhere:
                 self.env.process(self._hear(node, rooms, Choice(reach, self.chance), elsewhere, until))
-            self.env.process(self._signals(node, users / self.total * presence, rate + users * work.reads, until))
+            self.env.process(self.signals(node, users / self.total * presence, rate + users * work.reads, until))
 
     def _talk_here(self, rooms: Rooms, sends: float, reads: float, until: float) -> Process:
         chance, choice, number = self.chance, Choice(rooms.shares, self.chance), 0
@@ -355,6 +188,8 @@ class Site:
         chance = self.chance
         while self.env.now < until:
             yield self.env.timeout(chance.expovariate(rate))
+            if not self.database.up:
+                continue  # the other nodes cannot commit, either
             size, here = rooms.sizes[choice.draw()], 0
             while not here:
                 here = binomial(size, 1 / self.total, chance) if size > self.total / 4 else 1
@@ -367,7 +202,7 @@ class Site:
             else:
                 node.missed.append(([command], room))
 
-    def _signals(self, node: Node, frames: float, heads: float, until: float) -> Process:
+    def signals(self, node: Node, frames: float, heads: float, until: float) -> Process:
         """Write presence frames, and receive the announcements of nodes that are not simulated."""
         share = (self.total - len(self.nodes)) / self.total
         while self.env.now < until:
@@ -378,13 +213,13 @@ class Site:
                 work += each * self.costs.receive + heads * share * self.costs.head
             yield from node.processor.run(work * TICK)
 
-    def storm(self, connections: int, new_topics: float) -> None:
-        """Let so many clients connect again, spread over the simulated nodes at random delays."""
+    def storm(self, connections: int, new_topics: float, begin: float = 0.0, within: float = FIRST_PAUSE) -> None:
+        """Let so many clients connect at random times, spread over the simulated nodes."""
         for _ in range(connections):
-            self.env.process(self._reconnect(new_topics))
+            self.env.process(self._reconnect(new_topics, begin + within * self.chance.random()))
 
-    def _reconnect(self, new_topics: float) -> Process:
-        yield self.env.timeout(FIRST_PAUSE * self.chance.random())
+    def _reconnect(self, new_topics: float, at: float) -> Process:
+        yield self.env.timeout(at)
         yield from self.chance.choice(self.nodes).greet(new_topics)
 
     def outage(self, begin: float, end: float, part: str) -> Process:
@@ -411,7 +246,8 @@ class Site:
 
 def explicit(rooms: Rooms, nodes: int, chance: Random) -> tuple[list[Room], list[float]]:
     """Return every room with its members spread over nodes at random, and the weights of their messages."""
-    made, weights = [], []
+    made: list[Room] = []
+    weights: list[float] = []
     for size, count, share in zip(rooms.sizes, rooms.counts, rooms.shares, strict=True):
         number = int(count) + (chance.random() < count % 1)
         for _ in range(number):

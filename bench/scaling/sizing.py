@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import ceil, exp
 
 from bench.scaling.costs import Costs
+from bench.scaling.node import HEADS_INTERVAL, INTERVAL, OUTAGE_INTERVAL
 from bench.scaling.population import Rooms, Workload, rooms_of
-from bench.scaling.simulation import HEADS_INTERVAL, INTERVAL, OUTAGE_INTERVAL
 
 BUSY, BUSY_LOST = 0.5, 0.6
 """The largest share of its core that a node may need in the busiest hour, and after another node's loss."""
@@ -23,14 +23,32 @@ MEMORY = 16e9
 CORES = 16
 """Of the database's machine. Half of them may be busy."""
 NATS_CORES = 4
-MOST_NODES = 4_096
+MOST_NODES, STEPWISE = 1_000, 64
+MOST_USERS = 1e8
 DAY_HOURS = 6.0
 """How many busiest hours a day is worth: for what is stored."""
 ROW_BYTES = 668
 """Bytes of a stored message, indexes and events included (`docs/performance.md`)."""
-DIGEST_INTERVAL, DIGEST_BYTES = 10.0, 12
-"""What is assumed of presence on several nodes, which is not there: every node tells all others its
-users, every 10 s, with 12 bytes for each."""
+TABLE_INTERVAL, TABLE_ENTRY, TABLE_MEMORY = 15.0, 3e-6, 800.0
+"""Presence on several nodes: every node tells all others its users every 15 s, which costs the
+receiver about 3 µs (assumed) and 800 bytes for each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is built. `heads_interval` is in seconds, `cell` in users.
+
+    With cells, a site is split by room or by company into parts, each with nodes, a database and a
+    NATS of its own. Rooms do not reach beyond their cell.
+    """
+
+    heads_interval: float = HEADS_INTERVAL
+    cell: int | None = None
+
+
+TODAY = Design()
+FEWER_HEADS = Design(heads_interval=1.0)
+CELLS = Design(cell=200_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +67,10 @@ class Demand:
     """Of the one node that has the search index."""
     outage: float
     """Share of a node's core that comparing heads takes while the bus is away."""
-    digests: float
-    """Share of a node's core that presence digests would take."""
+    outage_database: float
+    """Cores of PostgreSQL for the same."""
+    tables: float
+    """Share of a node's core that tables of presence take."""
     greeting_seconds: float
     """Seconds of CPU of all nodes to greet the clients of a lost node."""
     memory: float
@@ -82,7 +102,9 @@ class Demand:
         return 0 if self.nodes == 1 else max(3, 1 + ceil(self.nats / (NATS_CORES / 2)))
 
 
-def demand(users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | None = None) -> Demand:
+def demand(
+    users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | None = None, design: Design = TODAY
+) -> Demand:
     """Return what a site needs in its busiest hour."""
     rooms = rooms or rooms_of(users, work)
     sends, reads = users * work.sends, users * work.reads
@@ -92,7 +114,7 @@ def demand(users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | 
     commits = rate / batch
     copies = sends * rooms.copies(nodes)
     several = nodes > 1
-    announcements = min(1 / HEADS_INTERVAL, commits) * several
+    announcements = min(1 / design.heads_interval, commits) * several
     topics = users / nodes + rooms.topics(nodes) / nodes
     joined = topics * nodes / users  # new topics of a greeting, at most: nothing is shared
     per_greeting = costs.greeting + (joined * (costs.subscribe + costs.compare) if several else 0)
@@ -109,7 +131,8 @@ def demand(users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | 
         rest=costs.idle + topics / INTERVAL * costs.compare * several,
         index=sends * costs.index,
         outage=topics / OUTAGE_INTERVAL * costs.compare * several,
-        digests=users / DIGEST_INTERVAL * costs.head * several,
+        outage_database=topics * nodes / OUTAGE_INTERVAL * costs.compare_database * several,
+        tables=users / TABLE_INTERVAL * TABLE_ENTRY * several,
         greeting_seconds=users / nodes * per_greeting,
         memory=costs.base_memory + users / nodes * costs.connection_memory + topics * costs.topic_memory * several,
         topics=topics,
@@ -127,12 +150,12 @@ def demand(users: int, nodes: int, costs: Costs, work: Workload, rooms: Rooms | 
     )
 
 
-def problems(found: Demand, costs: Costs, work: Workload, rooms: Rooms) -> list[str]:
+def problems(found: Demand, costs: Costs, work: Workload, rooms: Rooms, design: Design = TODAY) -> list[str]:
     """Return why a number of nodes is not enough, or too many."""
     if found.nodes == 1:
         lost, spare = found, 1.0
     else:
-        lost = demand(found.users, found.nodes - 1, costs, work, rooms)
+        lost = demand(found.users, found.nodes - 1, costs, work, rooms, design)
         spare = (1 - lost.busy) * (found.nodes - 1)
     checks = {
         "processor": found.busy > BUSY or (found.nodes > 1 and lost.busy > BUSY_LOST),
@@ -143,21 +166,30 @@ def problems(found: Demand, costs: Costs, work: Workload, rooms: Rooms) -> list[
     return [name for name, wrong in checks.items() if wrong]
 
 
-def needed(users: int, costs: Costs, work: Workload, *, redundant: bool = True) -> Demand | None:
-    """Return the demand with the fewest nodes that are enough, None if no number is."""
+def needed(users: int, costs: Costs, work: Workload, design: Design = TODAY) -> Demand | None:
+    """Return the demand with the fewest nodes that are enough, None if no number is.
+
+    Two nodes at least, so that one may fail. With cells it is the demand of one cell.
+    """
+    users = min(users, design.cell or users)
     rooms = rooms_of(users, work)
-    nodes = 2 if redundant else 1
+    nodes = 2
     while nodes <= MOST_NODES:
-        found = demand(users, nodes, costs, work, rooms)
-        if not problems(found, costs, work, rooms):
+        found = demand(users, nodes, costs, work, rooms, design)
+        if not problems(found, costs, work, rooms, design):
             return found
-        nodes = nodes + 1 if nodes < 64 else ceil(nodes * 1.02)
+        nodes = nodes + 1 if nodes < STEPWISE else ceil(nodes * 1.02)
     return None
 
 
-def largest(costs: Costs, work: Workload) -> int:
+def cells(users: int, design: Design) -> int:
+    """Return how many cells a site has."""
+    return 1 if design.cell is None else ceil(users / design.cell)
+
+
+def largest(costs: Costs, work: Workload, design: Design = TODAY) -> int:
     """Return the most users that any number of nodes can carry, in steps of 5 %, or 0."""
     users, found = 1_000.0, 0
-    while users < 1e9 and needed(round(users), costs, work) is not None:
+    while users < MOST_USERS and needed(round(users), costs, work, design) is not None:
         found, users = round(users), users * 1.05
     return found

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from bench.scaling import fit
 from bench.scaling.costs import FSYNC, Costs
-from bench.scaling.simulation import Room, Site
+from bench.scaling.node import Room
+from bench.scaling.simulation import Site
 
 CORES = 2
 ACCOUNTS = 40
@@ -50,22 +51,45 @@ def simulate(costs: Costs, load: dict[str, Any], seconds: float, others: float =
         account, node = number % ACCOUNTS, (number // ACCOUNTS + number) % nodes
         counts[account % load["rooms"]][node] += 1
         own[account][node] += 1
+    if "crowd" in load:
+        site.storm(load["crowd"], 0.0, begin=WARM, within=0.0)
+        counts[0] = [each + load["crowd"] // nodes for each in counts[0]]
     rooms = [Room(number + 1, sum(each), each) for number, each in enumerate(counts)]
     users = [Room(-number - 1, sum(each), each) for number, each in enumerate(own) if sum(each)]
-    site.warm_until = WARM
+    site.warm_until = 0.0 if "crowd" in load else WARM
     site.start(topics=ACCOUNTS + load["rooms"])
-    weights = [float(room.size) for room in rooms]
+    weights = [float(load["connections"] // load["rooms"])] * len(rooms)
     site.env.process(site.talk(rooms, weights, users, load["sends"], load["reads"], seconds))
     site.disturb(others)
     site.env.run(seconds + REST)
     return site
 
 
+def storms(costs: Costs) -> list[Row]:
+    """Return what happened when many clients connected at once, measured and predicted."""
+    found: list[Row] = []
+    for nodes in (1, 2):
+        same = [load for load in fit.rows("storm") if load["nodes"] == nodes]
+        if not same:
+            continue
+        load = same[0]
+        site = simulate(costs, load, 12.0, median(map(others, same)))
+        figures = [
+            ("until all were greeted", "s", [each["greeted_seconds"] for each in same], site.counts.greeted_at - WARM),
+        ]
+        for name, share in (("p50", 0.5), ("p99", 0.99)):
+            times = [each["near_ms"][name] for each in same]
+            figures.append((f"{name} of messages meanwhile", "ms", times, 1000 * site.near.percentile(share)))
+        found += [Row(f"{load['crowd']:,} connect at once", nodes, *figure) for figure in figures]
+    return found
+
+
 def others(load: dict[str, Any]) -> float:
     """Return how many cores other programs used meanwhile, the clients of the load among them."""
     used = load["used"]
     ours = sum(used["nodes"]) + used["database"]
-    return max(0.0, min(CORES - 0.1, (used["all"] - ours) / load["seconds"]))
+    seconds: float = load["seconds"] if "seconds" in load else load["greeted_seconds"]
+    return max(0.0, min(CORES - 0.1, float(used["all"] - ours) / seconds))
 
 
 def compare(costs: Costs, seconds: float, names: Sequence[str] = ("nodes1", "nodes2", "nodes3")) -> list[Row]:
@@ -87,13 +111,17 @@ def _rows(load: dict[str, Any], same: Sequence[dict[str, Any]], site: Site, seco
     commits = sum(node.batches for node in site.nodes)
     cpu = sum(node.processor.used for node in site.nodes)
     percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
+
+    def rates(of: Callable[[dict[str, Any]], float], factor: float = 1.0) -> list[float]:
+        return [factor * of(each["used"]) / each["seconds"] for each in same]
+
     figures = [
-        ("CPU of the nodes", "%", [100 * sum(each["used"]["nodes"]) / each["seconds"] for each in same], 100 * cpu / seconds),
-        ("CPU of PostgreSQL", "%", [100 * each["used"]["database"] / each["seconds"] for each in same], 100 * site.database.used / seconds),
-        ("commits", "/s", [sum(each["used"]["commits"]) / each["seconds"] for each in same], site.database.commits / seconds),
-        ("WAL", "KB/s", [each["used"]["wal"] / each["seconds"] / 1000 for each in same], site.database.wal / seconds / 1000),
-        ("bus messages received", "/s", [sum(each["used"]["received"]) / each["seconds"] for each in same], site.counts.bus / seconds),
-    ]  # fmt: skip
+        ("CPU of the nodes", "%", rates(lambda used: sum(used["nodes"]), 100), 100 * cpu / seconds),
+        ("CPU of PostgreSQL", "%", rates(lambda used: used["database"], 100), 100 * site.database.used / seconds),
+        ("commits", "/s", rates(lambda used: sum(used["commits"])), site.database.commits / seconds),
+        ("WAL", "KB/s", rates(lambda used: used["wal"], 0.001), site.database.wal / seconds / 1000),
+        ("bus messages received", "/s", rates(lambda used: sum(used["received"])), site.counts.bus / seconds),
+    ]
     for name, share in percentiles:
         for kind, record in (("near", site.near), ("far", site.far)):
             measured = [each[f"{kind}_ms"][name] for each in same if each[f"{kind}_ms"]]
