@@ -209,7 +209,9 @@ class Model:
 
     def _answered(self, actor: str, room: Room, reply_to: int | None) -> frozenset[str]:
         """Return the author whom a reply mentions."""
-        return frozenset() if reply_to is None else frozenset({room.messages[reply_to].by} & room.members.keys() - {actor})
+        return (
+            frozenset() if reply_to is None else frozenset({room.messages[reply_to].by} & room.members.keys() - {actor})
+        )
 
     def forward(self, actor: str, room: Room, key: str, source: Room, seq: int) -> str:
         words = ("forward", id(source), seq)
