@@ -22,8 +22,9 @@ from hubbub.storage.transaction import Transaction
 def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     """Edit a message.
 
-    An edited reply goes on mentioning the author it answers. The edit history keeps the former text. In rooms whose new members cannot read older messages,
-    the event has no text, because the message may be older than their membership.
+    An edited reply goes on mentioning the author it answers. The edit history keeps the former
+    text. In rooms whose new members cannot read older messages, the event has no text, because the
+    message may be older than their membership.
     """
     command, actor, message = request.command, request.actor, request.message
     room, seq = command.room, command.message
