@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 import { assets } from "./assets";
 import { emoji } from "./emoji";
 import { fonts } from "./fonts";
+import { hover } from "./hover";
 import { markdown } from "./markdown";
 import { shape } from "./shape";
 
@@ -21,6 +22,7 @@ export default defineConfig({
   base: "./",
   define: { __SHAPE__: JSON.stringify(shape()) },
   plugins: [svelte(), emoji(), fonts(), markdown(), assets()],
+  css: { postcss: { plugins: [hover as never] } },
   resolve: { alias: { entities: light, "linkify-it": light, mdurl: light, "punycode.js": light, "uc.micro": light } },
   build: {
     outDir: "../src/hubbub/web_dist",

@@ -1,5 +1,7 @@
 """Valid names, and when two names count as the same."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,10 +94,35 @@ def test_a_body_is_accepted_up_to_its_limits(body: str, fits: bool) -> None:
 
 
 @given(st.text())
-def test_one_line_returns_one_printable_line(line: str) -> None:
+def test_one_line_returns_one_line_without_control_characters(line: str) -> None:
     shown = text.one_line(line)
     assert len(shown.splitlines()) <= 1
-    assert shown.isprintable()
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    shown.encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "全角\u3000空白", "10\u00a0000\u202f€", "👨\u200d👩\u200d👧 🏴\U000e0067\U000e0062\U000e007f",
+        "می\u200cخواهم", "क्\u200dष", "\u200fשלום", "co\u00adop", "\U00033479",
+    ],
+)  # fmt: skip
+def test_one_line_keeps_blanks_and_the_joiners_of_scripts_and_emoji(line: str) -> None:
+    assert text.one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("a\nb\x1b[2J", "a\\nb\\x1b[2J"),
+        ("\x85\u2028\u2029", "\\x85\\u2028\\u2029"),
+        ("\u202egpj\ud800", "\\u202egpj\\ud800"),
+    ],
+)
+def test_one_line_escapes_what_forges_lines_or_turns_text_around(line: str, shown: str) -> None:
+    assert text.one_line(line) == shown
 
 
 @pytest.mark.parametrize("name", ["👨‍👩‍👧 family", "🏳️‍🌈", "❤️"])

@@ -1,5 +1,6 @@
 """All of REST: routes without a credential, the shape of errors, headers."""
 
+import random
 import re
 from pathlib import Path
 
@@ -141,6 +142,31 @@ async def test_all_pages_are_the_web_client_under_a_strict_policy(tmp_path: Path
             "no-cache",
         )
         assert "default-src 'none'; connect-src 'self';" in worker.headers["content-security-policy"]
+
+
+async def test_assets_are_compressed_for_clients_that_accept_gzip(tmp_path: Path, built: Path) -> None:
+    code = "export const words = 1;\n" * 200
+    (built / "assets/large-abc.js").write_text(code)
+    (built / "assets/font-abc.woff2").write_bytes(random.Random(1).randbytes(2_000))
+    async with world_at(tmp_path / "data") as world:
+        browser = world.visitor()
+        for accepted, is_compressed in [
+            ("gzip, deflate, br", True), ("br;q=1.0, gzip;q=0.8", True), ("GZIP", True),
+            ("gzip;q=0", False), ("br, gzip;q=0.000", False), ("identity", False), ("notgzip", False), ("*;q=0", False),
+        ]:  # fmt: skip
+            answer = await browser.get("/assets/large-abc.js", headers={"Accept-Encoding": accepted})
+            assert (answer.headers.get("content-encoding") == "gzip", answer.text) == (is_compressed, code), accepted
+            assert (int(answer.headers["content-length"]) < len(code) / 10) is is_compressed
+            assert answer.headers["vary"] == "Accept-Encoding"
+            kept = {"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]}
+            assert (await browser.get("/assets/large-abc.js", headers=kept)).status_code == 304
+            other = {
+                "Accept-Encoding": "identity" if is_compressed else "gzip",
+                "If-None-Match": answer.headers["etag"],
+            }
+            assert (await browser.get("/assets/large-abc.js", headers=other)).status_code == 200
+        font = await browser.get("/assets/font-abc.woff2", headers={"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in font.headers
 
 
 async def test_an_unknown_host_is_not_put_into_the_policy(tmp_path: Path, built: Path) -> None:

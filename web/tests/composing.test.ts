@@ -14,7 +14,7 @@ const script = (line: string): string => `<script lang="ts">\n${line}\n</script>
 test.each([
   script('function keyed(event: KeyboardEvent) { if (event.key === "Enter") send(); }'),
   script('const keyed = (event: KeyboardEvent): boolean => ["Enter", "Tab"].includes(event.key);'),
-  script('function keyed(event: KeyboardEvent & { currentTarget: Element }) { const step = STEPS[event.key]; }'),
+  script("function keyed(event: KeyboardEvent & { currentTarget: Element }) { const step = STEPS[event.key]; }"),
   script('function keyed(event: KeyboardEvent) { const is = () => event.key === "Escape"; }'),
   script('function keyed({ key }: KeyboardEvent) { if (key === "Enter") send(); }'),
   script('function keyed(event: KeyboardEvent) { if (composes(other)) return; if (event.key === "Enter") send(); }'),

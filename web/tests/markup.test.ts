@@ -50,7 +50,7 @@ describe("Markdown", () => {
     ["- a\nb\n- c\n  d\n1. e\nf", "ul[p[a]] p[b] ul[p[c\nd]] ol:1[p[e]] p[f]"],
     ["> - a\n> b\n- > c\n  d\ne", "quote[ul[p[a]] p[b]] ul[quote[p[c]] p[d]] p[e]"],
     ["2*3*4 *a*b 2**3**4 f(*args, **kw)", "p[2*3*4 *a*b 2**3**4 f(*args, **kw)]"],
-    ["(*a*), *b*: **c**! \"*d*\" *e*-*f*", 'p[(emphasis[a]), emphasis[b]: strong[c]! "emphasis[d]" emphasis[e]-emphasis[f]]'],
+    ['(*a*), *b*: **c**! "*d*" *e*-*f*', 'p[(emphasis[a]), emphasis[b]: strong[c]! "emphasis[d]" emphasis[e]-emphasis[f]]'],
     ["これは**太字**です 이것은 **굵게**는", "p[これはstrong[太字]です 이것은 strong[굵게]는]"],
     ["C:\\Users\\new\\(1).txt \\d+\\. \\# \\! end\\", "p[C:\\Users\\new\\(1).txt \\d+\\. \\# \\! end\\]"],
     ["\\> a\n\\- b\n1\\. c\nd \\> e \\- f 1\\. g", "p[> a\n- b\n1. c\nd \\> e \\- f 1\\. g]"],

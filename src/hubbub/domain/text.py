@@ -82,6 +82,7 @@ TOO_LARGE = "too_large"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Controls that change the direction of the text after them, even outside of their field."""
+_UNSAFE_IN_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]"
 )
@@ -218,10 +219,14 @@ def check_key(key: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` with control characters escaped, so that it cannot forge lines."""
+    """Return `text` as one line, so that it cannot forge lines or act on a terminal.
+
+    Escapes control characters, line and paragraph separators, lone surrogates and bidi controls. Blanks of all widths,
+    the joiners of scripts and emoji, and characters that this version of Unicode does not know stay.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return _UNSAFE_IN_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 Text = Annotated[str, AfterValidator(check)]

@@ -4,6 +4,7 @@ import { restored, type Restored } from "./snapshot";
 import { forget, isInMemoryAlone, keys, ofBrowser } from "./storage";
 
 export { Drafts, joined, type Draft, type Edit, type Quoted } from "./drafts.svelte";
+export { choosePeople, openedRoom, roomOpenedLast, wantsPeople } from "./choices";
 export { recentEmoji, usedEmoji } from "./emoji";
 export { StoredOutbox } from "./outbox";
 export { SnapshotWriter } from "./snapshot_writer";

@@ -73,7 +73,11 @@ function extent(text: string, start: number, quote: string | undefined): number 
     else if (pair !== undefined) {
       if (!open[pair]) break;
       open[pair] -= 1;
-    } else if (!plain && (character === quote || (character !== "'" && ends(character, text.slice(at + character.length, at + character.length + 2))))) break;
+    } else if (
+      !plain &&
+      (character === quote || (character !== "'" && ends(character, text.slice(at + character.length, at + character.length + 2))))
+    )
+      break;
     at += character.length;
   }
   return at;

@@ -1,8 +1,11 @@
 """The web client: a page and its hashed assets, read once at start."""
 
+import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -30,6 +33,9 @@ It allows the service worker's only (`web/src/shell`).
 """
 FOR_EVER = "public, max-age=31536000, immutable"
 WORKER_POLICY = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+WORTHWHILE = 0.9
+"""Larger answers than this part of the body are not worth decompressing."""
+_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|x-gzip)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE)
 MISSING = (
     "The web client is not built. Build it with `make setup` (or `npm run build` in web/) and restart the server. "
     "Everything else works: see /docs."
@@ -51,11 +57,17 @@ class Greeting(Wire):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
     body: bytes
     media_type: str
     tag: str
+
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """The body in gzip; None if that is no smaller, as for fonts. Made for the first browser that asks."""
+        body = gzip.compress(self.body, mtime=0)
+        return body if len(body) < len(self.body) * WORTHWHILE else None
 
 
 def create_router(folder: Path = FOLDER) -> APIRouter:
@@ -91,10 +103,15 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
         found = assets.get(f"assets/{name}")
         if found is None:
             raise NotFound("There is no page or endpoint at this address.")
-        kept = {"Cache-Control": FOR_EVER, "ETag": found.tag}
-        if found.tag in request.headers.get("if-none-match", ""):
+        body = found.compressed if _accepts_gzip(request.headers.get("accept-encoding", "")) else None
+        # Each form has its own tag (RFC 9110, section 8.8.3.3).
+        tag = found.tag if body is None else f'{found.tag[:-1]}-gzip"'
+        kept = {"Cache-Control": FOR_EVER, "ETag": tag, "Vary": "Accept-Encoding"}
+        if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=kept)
-        return Response(found.body, headers=kept, media_type=found.media_type)
+        if body is not None:
+            kept["Content-Encoding"] = "gzip"
+        return Response(found.body if body is None else body, headers=kept, media_type=found.media_type)
 
     return router
 
@@ -169,6 +186,11 @@ def _page(request: Request, index: Asset | None) -> Response:
     if index is None:
         return Response(MISSING + "\n", 503, media_type="text/plain; charset=utf-8")
     return html(request, index.body)
+
+
+def _accepts_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding allows gzip (RFC 9110, section 12.5.3)."""
+    return _GZIP.search(header) is not None
 
 
 def _load(folder: Path) -> dict[str, Asset]:

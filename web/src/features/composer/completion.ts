@@ -43,7 +43,8 @@ export function begunAt(text: string, caret: number): Begun | null {
   const name = NAME.exec(before);
   if (name) return { kind: "name", from: caret - name[0].length, to: caret, query: name[1] ?? "" };
   const emoji = EMOJI.exec(before);
-  return emoji ? { kind: "emoji", from: caret - emoji[0].length, to: caret, query: emoji[2] ?? "" } : null;
+  // `:30` is a time.
+  return emoji && /\D/.test(emoji[2] ?? "") ? { kind: "emoji", from: caret - emoji[0].length, to: caret, query: emoji[2] ?? "" } : null;
 }
 
 /**

@@ -4,19 +4,7 @@
  */
 import Reader, { type MarkdownIt, type Token } from "markdown-it";
 import { targetOf } from "../../state/links";
-import {
-  address,
-  DEEPEST,
-  emphasis,
-  escape,
-  mention,
-  paragraph,
-  quotesNeedBlanks,
-  spoiler,
-  spoilersPaired,
-  text,
-  tooDeep,
-} from "./rules";
+import { address, DEEPEST, emphasis, escape, mention, paragraph, quotesNeedBlanks, spoiler, spoilersPaired, text, tooDeep } from "./rules";
 import { plain, type Block, type Inline, type Link } from "./tree";
 
 /** No server sends longer text; longer text is shown as plain text. */
