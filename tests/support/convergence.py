@@ -26,7 +26,7 @@ class RoomState:
 
     @classmethod
     def load(cls, account: Account, room: int) -> "RoomState":
-        """Load a room that nobody changes meanwhile."""
+        """Load a room that does not change meanwhile."""
         found = account.get(f"/api/rooms/{room}")["room"]
         stored = account.history(room)
         page = account.get(f"/api/rooms/{room}/members", limit=200)
