@@ -96,10 +96,12 @@ class Phase:
 
 
 class Load:
-    """Open connections to one server; `run` runs a phase over them."""
+    """Open connections to servers; `run` runs a phase over them."""
 
-    def __init__(self, port: int, arguments: Sequence[str]) -> None:
-        self._command = ["taskset", "-c", GENERATOR_CPU, str(BUILD / "generator"), "--port", str(port), *arguments]
+    def __init__(self, port: int | Sequence[int], arguments: Sequence[str]) -> None:
+        """Connect to one server, or to several: connection i to port i modulo their count."""
+        ports = ",".join(map(str, [port] if isinstance(port, int) else port))
+        self._command = ["taskset", "-c", GENERATOR_CPU, str(BUILD / "generator"), "--port", ports, *arguments]
 
     def __enter__(self) -> Load:
         self._process = subprocess.Popen(

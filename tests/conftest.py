@@ -55,6 +55,9 @@ LONG = (
     "manager/idioms/test_idioms.py",
     "faults/test_revocation.py",
     "mounted/test_kill.py",
+    "nodes/test_database_faults.py",
+    "nodes/test_delivery.py",
+    "nodes/test_faults.py",
     "proxy/test_through.py",
 )
 """Test files that run first, so that none of them runs alone at the end.

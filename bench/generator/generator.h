@@ -69,6 +69,8 @@ void crowd_report_stalled(void);
 void parse_options(int argc, char **argv);
 char *text_of(const char *argument);
 const char *token_of(const struct connection *c);
+const char *port_at(int index); /* connection i uses port i modulo the count */
+extern int port_count;
 
 /* network.c */
 void output(struct connection *c, const void *data, size_t length);

@@ -24,7 +24,7 @@ static int epoll;
 static struct connection **dirty;
 static int dirty_count;
 static char *read_buffer; /* shared by all connections, so that it stays in the cache */
-static struct addrinfo *address;
+static struct addrinfo **addresses; /* one for each port */
 
 uint64_t now_ns(void) {
     struct timespec t;
@@ -40,10 +40,12 @@ static void watch(struct connection *c, int operation, bool writable) {
 
 void network_start(struct connection *all, int count) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    if (getaddrinfo(options.host, options.port, &hints, &address)) {
-        fprintf(stderr, "cannot resolve %s:%s\n", options.host, options.port);
-        exit(1);
-    }
+    addresses = calloc((size_t)port_count, sizeof *addresses);
+    for (int i = 0; i < port_count; i++)
+        if (getaddrinfo(options.host, port_at(i), &hints, &addresses[i])) {
+            fprintf(stderr, "cannot resolve %s:%s\n", options.host, port_at(i));
+            exit(1);
+        }
     epoll = epoll_create1(0);
     dirty = calloc((size_t)count, sizeof *dirty);
     read_buffer = malloc(READ_SIZE * 2);
@@ -53,6 +55,7 @@ void network_start(struct connection *all, int count) {
 
 void open_connection(struct connection *c) {
     int one = 1;
+    const struct addrinfo *address = addresses[c->index % port_count];
     c->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->state = CONNECTING;

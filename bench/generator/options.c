@@ -10,10 +10,12 @@
 struct options options = {.host = "127.0.0.1", .path = "/", .subject = "bench", .readers = 1, .senders = 1};
 const struct wire *wire = &websocket_wire;
 
-static char **tokens;
+static char **tokens, **ports;
 static int token_count;
+int port_count;
 
 const char *token_of(const struct connection *c) { return token_count ? tokens[c->index % token_count] : NULL; }
+const char *port_at(int index) { return ports[index % port_count]; }
 
 /* Returns the argument itself, or the contents of the file it names. */
 char *text_of(const char *argument) {
@@ -30,12 +32,13 @@ char *text_of(const char *argument) {
     return text;
 }
 
-static void load_tokens(void) {
-    char *text = text_of(options.tokens);
-    for (char *line = text ? strtok(text, "\n") : NULL; line; line = strtok(NULL, "\n")) {
-        tokens = realloc(tokens, sizeof *tokens * (size_t)(token_count + 1));
-        tokens[token_count++] = line;
+static char **split(char *text, const char *separator, int *count) {
+    char **parts = NULL;
+    for (char *part = text ? strtok(text, separator) : NULL; part; part = strtok(NULL, separator)) {
+        parts = realloc(parts, sizeof *parts * (size_t)(*count + 1));
+        parts[(*count)++] = part;
     }
+    return parts;
 }
 
 void parse_options(int argc, char **argv) {
@@ -69,8 +72,9 @@ void parse_options(int argc, char **argv) {
             exit(2);
     }
     if (!options.port || options.readers < 1 || options.senders < 1 || (!options.separate && options.senders > options.readers)) {
-        fprintf(stderr, "usage: generator --port P --readers R --senders S [--separate] [--message TEXT|@FILE] ...\n");
+        fprintf(stderr, "usage: generator --port P[,P...] --readers R --senders S [--separate] [--message TEXT|@FILE] ...\n");
         exit(2);
     }
-    load_tokens();
+    tokens = split(text_of(options.tokens), "\n", &token_count);
+    ports = split(strdup(options.port), ",", &port_count);
 }

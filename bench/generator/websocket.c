@@ -34,7 +34,7 @@ static void start(struct connection *c) {
     int n = snprintf(request, sizeof request,
                      "GET %s HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s%s%s%s%s\r\n",
-                     options.path, options.host, options.port, options.subprotocol ? "Sec-WebSocket-Protocol: " : "",
+                     options.path, options.host, port_at(c->index), options.subprotocol ? "Sec-WebSocket-Protocol: " : "",
                      options.subprotocol ? options.subprotocol : "", options.subprotocol ? "\r\n" : "",
                      token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
     output(c, request, (size_t)n);

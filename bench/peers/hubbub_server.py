@@ -39,6 +39,7 @@ class HubbubServer:
         self._environment = ENVIRONMENT | ({"HUBBUB_DATABASE_URL": database} if database else {})
         self._password = secrets.token_hex(12)
         self._names = f"reader{secrets.token_hex(3)}x"
+        self.tokens: list[str] = []
         self._logged_in = 0.0
         self._loads = 0
 
@@ -47,7 +48,7 @@ class HubbubServer:
             name="hubbub server",
             does="accounts, permissions, one order, every message durable first",
             command=self._command,
-            load=self._load,
+            load=self.load,
             environment=self._environment,
             ready_path="/health/ready",
             acknowledges=True,
@@ -67,7 +68,7 @@ class HubbubServer:
 
         Every fifth command is a read position or a reaction at the newest message.
         """
-        return replace(self.peer(), load=lambda text: [*self._load(text), "--besides", "\n".join(BESIDES)])
+        return replace(self.peer(), load=lambda text: [*self.load(text), "--besides", "\n".join(BESIDES)])
 
     def log_in(self, port: int) -> None:
         """Create accounts and rooms the first time.
@@ -81,11 +82,12 @@ class HubbubServer:
         for number in range(ACCOUNTS):
             credentials = {"username": f"{self._names}{number}", "password": self._password}
             if first:
-                _post(port, "/api/users", credentials)
+                post(port, "/api/users", credentials)
             form = urllib.parse.urlencode(credentials)
-            tokens.append(str(_post(port, "/token", form)["access_token"]))
+            tokens.append(str(post(port, "/token", form)["access_token"]))
         if first:
             _make_rooms(port, tokens)
+        self.tokens = tokens
         self._tokens.write_text("\n".join(tokens))
         self._logged_in = time.monotonic()
 
@@ -100,7 +102,8 @@ class HubbubServer:
         hubbub = Path(sys.executable).parent / "hubbub"
         return [str(hubbub), "serve", "--host", "127.0.0.1", "--port", str(port), "--data", str(self._data)]
 
-    def _load(self, text: str) -> Sequence[str]:
+    def load(self, text: str) -> Sequence[str]:
+        """Return the generator's options for sending `text` to the lobby, with keys of their own."""
         self._loads += 1  # keys stay unique, also over several runs on one data folder
         key = f"{secrets.token_hex(4)}-{self._loads}-$SEQ"
         message = f'{{"id":1$SEQ,"type":"message.send","room":1,"key":"{key}","body":"{text}"}}'
@@ -111,12 +114,12 @@ def _make_rooms(port: int, tokens: Sequence[str]) -> None:
     for number in range(ROOMS):
         name = f"Room {number} {secrets.token_hex(3)}"
         room = {"kind": "public", "name": name, "key": secrets.token_hex(8)}
-        made = _post(port, "/api/rooms", room, tokens[0])["room"]
+        made = post(port, "/api/rooms", room, tokens[0])["room"]
         for token in tokens[1:]:
-            _post(port, f"/api/rooms/{made['id']}/join", {}, token)
+            post(port, f"/api/rooms/{made['id']}/join", {}, token)
 
 
-def _post(port: int, path: str, body: dict[str, str] | str, token: str | None = None) -> dict[str, Any]:
+def post(port: int, path: str, body: dict[str, str] | str, token: str | None = None) -> dict[str, Any]:
     """Send a dictionary as JSON, or a string as a form. Return the JSON response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     kind = "application/x-www-form-urlencoded" if isinstance(body, str) else "application/json"

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.checker import Frame, History, Row, Stored, leaks, memberships, same_history, unheard, violations
+from tests.support.checker import (
+    Frame,
+    History,
+    Row,
+    Stored,
+    holes,
+    leaks,
+    memberships,
+    same_history,
+    unheard,
+    violations,
+)
+from tests.support.convergence import RoomState
 from tests.support.follower import TopicLog
 from tests.support.proxy import ServerFrames
 
@@ -80,6 +92,11 @@ def see_other(history: History, stored: Stored) -> None:
     history.observe("observer", {TOPIC: [event(3) | {"body": "something else"}]})
 
 
+def hide(history: History, stored: Stored) -> None:
+    history.read(history.sends[0], "node 2", True)
+    history.read(history.sends[1], "node 2", False)
+
+
 def reverse_time(history: History, stored: Stored) -> None:
     first, second = history.sends[:2]
     first.sent_at = (second.acked_at or 0) + 1
@@ -101,6 +118,7 @@ BREAKS: dict[str, list[Callable[[History, Stored], None]]] = {
     "I1": [lose, move, answer_twice_differently, change],
     "I2": [store_twice, store_twice_under_another_key, invent],
     "I3": [skip, swap, repeat, see_ghost, see_other],
+    "I4": [hide],
     "I5": [reverse_time],
     "I6": [leave_gap, leave_number_out],
     "observer received a reset": [reset],
@@ -174,3 +192,35 @@ def _frame(first: int, payload: bytes) -> bytes:
     if len(payload) < 126:
         return bytes([first, len(payload)]) + payload
     return bytes([first, 126]) + len(payload).to_bytes(2, "big") + payload
+
+
+def test_a_message_that_is_missing_before_another_of_the_same_membership_is_a_hole() -> None:
+    log: list[Frame] = [
+        {"type": "member.joined", "user": 1, "seq": 1},
+        *({"type": "message.sent", "seq": seq} for seq in (2, 3, 4)),
+        {"type": "member.removed", "user": 1, "seq": 5},
+        {"type": "message.sent", "seq": 6},
+        {"type": "member.joined", "user": 1, "seq": 7},
+        {"type": "message.sent", "seq": 8},
+    ]
+    assert holes(log, 1, [log[1], log[2]]) == []
+    assert holes(log, 1, [log[2], log[7]]) == ["user 1 received 3 and not 2 of (1, 5)"]
+
+
+def test_a_room_by_its_events_equals_a_snapshot_until_one_of_them_is_missing() -> None:
+    who = {"by": AUTHOR, "emoji": "x", "message": 3}
+    events: list[Frame] = [
+        {"type": "member.joined", "seq": 2, "user": 9},
+        event(3),
+        {"type": "reaction.added", "seq": 4, **who},
+        {"type": "reaction.added", "seq": 5, **who, "by": 9},
+        {"type": "reaction.removed", "seq": 6, **who},
+        {"type": "member.removed", "seq": 7, "user": 9},
+    ]
+    own: list[Frame] = [{"type": "room.read_moved", "read_seq": 3}]
+    fresh = RoomState(7, {3: (1, AUTHOR, "k1", "b1")}, {AUTHOR}, 3, {3: {"x": {9}}})
+    assert RoomState(1, {}, {AUTHOR}, 0).apply(events, own).differences(fresh, "here") == []
+    for missing in (0, 1, 3, 4, 5):
+        known = RoomState(1, {}, {AUTHOR}, 0).apply([*events[:missing], *events[missing + 1 :]], own)
+        assert known.differences(fresh, "here") or missing == 0, f"without {events[missing]}"
+    assert RoomState(1, {}, {AUTHOR}, 0).apply(events, []).differences(fresh, "here")

@@ -1,81 +1,16 @@
 """Messages on several nodes: one order everywhere, also after the bus or a node was away."""
 
 import asyncio
-import random
 
 import pytest
 
-from tests.nodes.conftest import MakeSite, Site
-from tests.support.checker import History, Stored, violations
+from tests.nodes.conftest import MakeSite
+from tests.nodes.traffic import DEADLINE, Traffic
+from tests.support.client import Connection
 from tests.support.follower import Follower
-from tests.support.waiting import eventually
-from tests.support.writer import Writer
+from tests.support.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.faults
-
-LANES = 3
-DEADLINE = 60.0
-
-
-class Traffic:
-    """Writers and observers on every node of a site, in rooms that all of them follow."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.history = History()
-        self.stop = asyncio.Event()
-
-    async def start(self, rooms: int = 2) -> "Traffic":
-        creator = await asyncio.to_thread(self.site.nodes[0].sign_up, "creator")
-        self.creator = creator
-        self.rooms = [creator.create_room(f"room {random.getrandbits(40):x}") for _ in range(rooms)]
-        self.followers = []
-        for number, node in enumerate(self.site.nodes):
-            account = self.site.there(creator, number)
-            self.followers.append(await Follower(node.websocket_url, account.token).start(DEADLINE))
-        self.writers = []
-        for node in self.site.nodes:
-            account = await asyncio.to_thread(node.sign_up, "writer")
-            for room in self.rooms:
-                await asyncio.to_thread(account.join, room)
-            self.writers.append(Writer(account, self.history))
-        self.lanes = [asyncio.create_task(self._write(writer)) for writer in self.writers for _ in range(LANES)]
-        return self
-
-    async def _write(self, writer: Writer) -> None:
-        while not self.stop.is_set():
-            for room in self.rooms:
-                await writer.send(room)
-
-    async def sent(self, count: int) -> None:
-        """Wait until so many more messages were acknowledged."""
-        goal = len(self.history.acked) + count
-        await eventually(lambda: len(self.history.acked) >= goal, DEADLINE, f"{count} more messages are sent")
-
-    async def end(self) -> list[str]:
-        """Stop writing, wait until every observer has everything, and return what was wrong."""
-        self.stop.set()
-        await asyncio.gather(*self.lanes)
-        stored = await asyncio.to_thread(Stored.read, self.site.url)
-        heads = {f"room:{room}": stored.log[f"room:{room}"][-1] for room in self.rooms}
-        found = []
-        for number, follower in enumerate(self.followers):
-            try:
-                await eventually(
-                    lambda: all(follower.positions()[topic] >= head for topic, head in heads.items()),  # noqa: B023
-                    DEADLINE / 2,
-                    f"the observer of node {number} has everything",
-                )
-            except AssertionError as error:
-                found.append(str(error))
-            events = {topic: follower.events(topic) for topic in heads}
-            self.history.observe(f"node {number}", events, follower.resets)
-        await self.leave()
-        return found + violations(self.history, stored)
-
-    async def leave(self) -> None:
-        await asyncio.gather(*(writer.close() for writer in self.writers))
-        await asyncio.gather(*(follower.stop() for follower in self.followers))
 
 
 async def test_three_nodes_that_all_write_show_one_order_without_gap_or_repetition(make_site: MakeSite) -> None:
@@ -121,8 +56,7 @@ async def test_control_a_deaf_node_without_positioning_loses_messages(make_site:
     site = await asyncio.to_thread(make_site, 2, "deaf no-positions")
     traffic = await Traffic(site).start()
     await traffic.sent(50)
-    traffic.stop.set()
-    await asyncio.gather(*traffic.lanes)
+    await traffic.quiet()
     # Sent on the first node when nothing follows that could show the gap on the second one.
     message = {"body": "last", "key": "last"}
     path = f"/api/rooms/{traffic.rooms[0]}/messages"
@@ -139,10 +73,47 @@ async def test_a_client_of_a_killed_node_continues_on_another(make_site: MakeSit
     traffic = await Traffic(site).start()
     await traffic.sent(50)
     site.nodes[1].kill()
-    moved = traffic.followers[1]
-    moved.url = traffic.writers[1].url = site.nodes[0].websocket_url
+    traffic.move(1, to=0)
     await traffic.sent(100)
     found = await traffic.end()
     assert not found, "\n".join(found)
-    assert moved.welcomes == 2
-    assert not moved.resets
+    assert traffic.followers[1].welcomes == 2
+    assert not traffic.followers[1].resets
+
+
+async def test_a_position_from_before_the_trimmed_log_is_reset_on_every_node(make_site: MakeSite) -> None:
+    """One node trims; the other one says so to a client that was away, and skips nothing (I7)."""
+    site = await asyncio.to_thread(make_site, 2, HUBBUB_RETENTION_DAYS="30")
+    creator = await asyncio.to_thread(site.nodes[0].sign_up, "creator")
+    room = await asyncio.to_thread(creator.create_room, "old")
+    topic = f"room:{room}"
+
+    async def send(body: str) -> None:
+        message = {"body": body, "key": body}
+        answer = await asyncio.to_thread(creator.request, "POST", f"/api/rooms/{room}/messages", json=message)
+        assert answer.status_code in (200, 201), answer.text
+
+    for number in range(10):
+        await send(f"old {number}")
+    await asyncio.to_thread(creator.create_room, "new")
+    there = site.there(creator, 1)
+    current = await Follower(there.server.websocket_url, there.token).start()
+    await asyncio.to_thread(site.nodes[0].stop)
+    days = 31 * 86_400_000
+    site.execute("UPDATE log SET at = at - %s WHERE tx <> (SELECT max(tx) FROM log)", days)
+    site.execute("UPDATE messages SET at = at - %s WHERE id < (SELECT max(tx) FROM log)", days)
+    await asyncio.to_thread(site.nodes[0].start)
+
+    async def is_trimmed() -> bool:
+        page = await asyncio.to_thread(there.get, f"/api/topics/{topic}/events", after=3)
+        return bool(page.get("reset"))
+
+    await eventually_async(is_trimmed, DEADLINE, "the log is trimmed")
+    async with await Connection.open(there.server.websocket_url, there.token, {topic: 3}, current.epoch) as late:
+        await late.ping()
+        assert [frame["topic"] for frame in late.of_type("reset")] == [topic]
+        await send("new")
+        await eventually(lambda: late.of_type("message.sent"), DEADLINE, "the client goes on after the reset")
+    await eventually(lambda: [event["body"] for event in current.events(topic)] == ["new"], DEADLINE, "it arrives")
+    assert not current.resets
+    await current.stop()

@@ -2,7 +2,8 @@
 
 The environment variable BROKEN names the faults. The product has no switch for any of this. If a
 control starts a broken server and finds no violation, its test is blind. Run as `python -m
-tests.support.broken_server serve …`.
+tests.support.broken_server serve …`. With no fault it only enters the network namespace of its
+environment, if there is one (`namespace.py`).
 """
 
 import asyncio
@@ -38,6 +39,7 @@ from hubbub.storage.facts import RoomFacts
 from hubbub.storage.postgresql_lock import PostgresLock
 from hubbub.storage.transaction import Head, Transaction
 from tests.deletion import undone
+from tests.support import namespace
 
 WINDOW = 0.03
 """Seconds between the early answer and the COMMIT.
@@ -362,6 +364,7 @@ FAULTS = {
 }
 
 if __name__ == "__main__":
+    namespace.enter_own()
     for fault in os.environ["BROKEN"].split():
         FAULTS[fault]()
     main()

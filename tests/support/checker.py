@@ -1,9 +1,9 @@
 """The invariants of fault tests.
 
 They compare what writers and observers saw with what is stored. I1 no loss, I2 no duplicate, I3 one
-order, I5 real time, I6 gapless, I7 honest gaps, I8 no leak. I4 (visible at once) and I9
-(convergence) need a running server; `same_history` checks them. Every function returns a sentence
-for each violation.
+order, I4 visible, I5 real time, I6 gapless, I7 honest gaps, I8 no leak. I9 (convergence) needs a
+running server: `same_history`, and `convergence.py` for more than messages. Every function returns a
+sentence for each violation.
 """
 
 import contextlib
@@ -53,6 +53,8 @@ class History:
     sends: list[Send] = field(default_factory=list)
     observations: dict[str, Mapping[str, Sequence[Frame]]] = field(default_factory=dict)
     resets: list[str] = field(default_factory=list)
+    reads: list[tuple[Send, str, bool]] = field(default_factory=list)
+    """Acknowledged messages that were then looked for in the history: where, and whether there."""
 
     def sending(self, room: int, author: int, key: str, body: str) -> Send:
         """Record that a message is about to be sent for the first time."""
@@ -64,6 +66,10 @@ class History:
         """Record all events an observer applied, per topic and over all its connections."""
         self.observations[name] = events
         self.resets += [f"{name} received a reset: {reset}" for reset in resets]
+
+    def read(self, send: Send, where: str, found: bool) -> None:
+        """Record that a history was read after the acknowledgement of a message."""
+        self.reads.append((send, where, found))
 
     @property
     def acked(self) -> list[Send]:
@@ -115,7 +121,7 @@ def _connect(address: str) -> "sqlite3.Connection | psycopg.Connection[Any]":
 
 def violations(history: History, stored: Stored) -> list[str]:
     """Return all violations; empty if all invariants hold."""
-    checks = (lost, duplicated, disordered, misordered, gaps)
+    checks = (lost, duplicated, disordered, invisible, misordered, gaps)
     return [sentence for check in checks for sentence in check(history, stored)[:SHOWN]] + history.resets[:SHOWN]
 
 
@@ -164,6 +170,13 @@ def disordered(history: History, stored: Stored) -> list[str]:
                     if content.get(where) != seen:
                         found.append(f"I3 other: {observer} saw {where} as {seen}, stored is {content.get(where)}")
     return found
+
+
+def invisible(history: History, stored: Stored) -> list[str]:
+    """I4: a history that is read after an acknowledgement contains the message."""
+    return [
+        f"I4: {where} did not show {send.identity} after its ack" for send, where, found in history.reads if not found
+    ]
 
 
 def misordered(history: History, stored: Stored) -> list[str]:
@@ -243,6 +256,21 @@ def unheard(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> 
         and event["seq"] not in seqs
         and any(start <= event["seq"] <= end for start, end in intervals)
     ]
+
+
+def holes(room_log: Sequence[Frame], user: int, received: Iterable[Frame]) -> list[str]:
+    """Return messages that `user` did not receive though they received a later one of the same membership.
+
+    With several nodes the end of a membership may arrive before its last messages: topics have no
+    order among each other.
+    """
+    seqs = {event["seq"] for event in received if event["type"] == "message.sent"}
+    found = []
+    for start, end in memberships(room_log, user):
+        last = max((seq for seq in seqs if start <= seq <= end), default=0)
+        sent = (event["seq"] for event in room_log if event["type"] == "message.sent" and start <= event["seq"] < last)
+        found += [f"user {user} received {last} and not {seq} of ({start}, {end})" for seq in sent if seq not in seqs]
+    return found
 
 
 def same_history(observed: Sequence[Frame], messages: Sequence[Frame]) -> list[str]:

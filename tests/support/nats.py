@@ -1,10 +1,12 @@
-"""A real NATS server for tests: start, kill, freeze, and certificates."""
+"""Real NATS servers for tests: start, kill, freeze, clusters, and certificates."""
 
+import json
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,22 +18,28 @@ DEADLINE = 30.0
 
 
 class Nats:
-    """A NATS server on a port of its own. `config` is text of its configuration file."""
+    """A NATS server on a port of its own. `config` is text of its configuration file.
 
-    def __init__(self, folder: Path, config: str = "") -> None:
-        self.port = free_port()
-        self._folder = folder
+    It listens on `address`.
+    """
+
+    def __init__(self, folder: Path, config: str = "", address: str = "127.0.0.1") -> None:
+        self.address, self.port = address, free_port()
         self._config = folder / f"nats{self.port}.conf"
-        self._config.write_text(f'listen: "127.0.0.1:{self.port}"\n{config}\n')
+        self._config.write_text(f'listen: "{address}:{self.port}"\n{config}\n')
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"nats://{self.address}:{self.port}"
 
     @property
     def log(self) -> Path:
         return self._config.with_suffix(".log")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def start(self) -> "Nats":
         assert self._process is None
@@ -43,7 +51,7 @@ class Nats:
     def _accepts(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text() if self.log.exists() else "NATS ended"
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
+        with suppress(OSError), socket.create_connection((self.address, self.port), timeout=5) as probe:
             return probe.recv(4) == b"INFO"
         return False
 
@@ -63,6 +71,49 @@ class Nats:
             yield
         finally:
             self._process.send_signal(signal.SIGCONT)
+
+
+class Cluster:
+    """NATS servers that are connected by routes. Each may be killed and started again."""
+
+    def __init__(self, folder: Path, count: int = 3, address: str = "127.0.0.1") -> None:
+        routes = [free_port() for _ in range(count)]
+        self._monitors = [free_port() for _ in range(count)]
+        others = ", ".join(f'"nats-route://127.0.0.1:{port}"' for port in routes)
+        self.servers = [
+            Nats(
+                folder,
+                f'server_name: "nats{number}"\nhttp: "127.0.0.1:{monitor}"\n'
+                f'cluster {{ name: "tests", listen: "127.0.0.1:{route}", routes: [{others}], no_advertise: true }}',
+                address,
+            )
+            for number, (route, monitor) in enumerate(zip(routes, self._monitors, strict=True))
+        ]
+
+    @property
+    def url(self) -> str:
+        """The addresses of all servers, as the setting of a node takes them."""
+        return ",".join(server.url for server in self.servers)
+
+    def start(self) -> "Cluster":
+        """Start the servers that do not run, and wait until each has routes to all others."""
+        for server in self.servers:
+            if not server.is_running:
+                server.start()
+        eventually_blocking(lambda: all(map(self._is_joined, self._monitors)), DEADLINE, "the cluster is complete")
+        return self
+
+    def kill(self) -> None:
+        for server in self.servers:
+            server.kill()
+
+    def _is_joined(self, monitor: int) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/routez", timeout=5) as answer:
+                routes: Sequence[dict[str, str]] = json.load(answer)["routes"]
+        except OSError:
+            return False
+        return len({route["remote_name"] for route in routes}) == len(self.servers) - 1
 
 
 @contextmanager

@@ -110,6 +110,17 @@ class Postgres:
         arguments = ("-w", "-D", str(self._server.pgdata), "stop", "-m", "immediate")
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
+    def kill(self) -> None:
+        """End all processes by SIGKILL, without any clean-up."""
+        main = self._server.get_postmaster_info().process
+        assert main is not None
+        main.send_signal(signal.SIGSTOP)  # so that it starts no more processes
+        processes = [*main.children(recursive=True), main]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
     def start(self) -> None:
         """Start, and wait until it accepts connections."""
         with suppress(subprocess.TimeoutExpired):  # The command waits ten seconds; the recovery goes on after that.

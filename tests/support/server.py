@@ -43,12 +43,17 @@ class Server:
     """A server on one data folder; `kill` and `start` may be called repeatedly."""
 
     def __init__(
-        self, data: Path, settings: dict[str, str] | None = None, launcher: Sequence[str] = ("-m", "hubbub")
+        self,
+        data: Path,
+        settings: dict[str, str] | None = None,
+        launcher: Sequence[str] = ("-m", "hubbub"),
+        host: str = "127.0.0.1",
     ) -> None:
         self.data = data
+        self.host = host
         self.port = free_port()
         self.launcher = list(launcher)
-        self.where = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(data)]
+        self.where = ["serve", "--host", host, "--port", str(self.port), "--data", str(data)]
         self.settings = {**TEST_SETTINGS, **(settings or {})}
         self.log_path = data.parent / f"{data.name}.log"
         self.by_fork = True
@@ -137,11 +142,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def websocket_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws"
+        return f"ws://{self.host}:{self.port}/ws"
 
     @property
     def database(self) -> Path:

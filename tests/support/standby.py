@@ -42,6 +42,13 @@ class Standby:
         behind: LiteralString = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
         eventually_blocking(lambda: self._ask(self.socket, behind, target), 30, "the standby has everything")
 
+    def make_synchronous(self) -> None:
+        """Let commits wait for the standby: what is acknowledged is on both."""
+        self._ask(self.primary.socket, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self._ask(self.primary.socket, "SELECT pg_reload_conf()")
+        state: LiteralString = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        eventually_blocking(lambda: self._ask(self.primary.socket, state), 30, "the replication is synchronous")
+
     def disconnect(self) -> None:
         """End the replication: later commits do not reach the standby."""
         self._ask(self.socket, "ALTER SYSTEM SET primary_conninfo = ''")
@@ -52,6 +59,7 @@ class Standby:
     def take_over(self) -> None:
         """Kill the primary and promote the standby."""
         self.primary.crash()
+        self._ask(self.socket, "ALTER SYSTEM SET synchronous_standby_names = ''")  # it may have copied the setting
         self._control("promote")
 
     def end(self) -> None:

@@ -69,6 +69,7 @@ class Writer:
             except (ClosedError, TimeoutError):
                 if once:
                     return send
+                await asyncio.sleep(0)  # a send to a closed socket fails at once, before its reader sees the end
             self.retries += 1
             key = self.retry_key(send.key)
 
