@@ -22,7 +22,7 @@ RECORD = BUILT / ".built-from.json"
 """Digests of the sources and of the output. The build empties the folder first, and this file is written last."""
 INSTALLED = WEB / "node_modules/.installed-from"
 """The digest of the lock file from which `npm ci` installed."""
-NO_SOURCES = ("node_modules", "tests", "eslint.config.js", "layers.js", "layers.d.ts")
+NO_SOURCES = ("node_modules", "tests", "eslint.config.js", "composing.js", "layers.js", "layers.d.ts")
 MINIMUM = (20, 19)
 CANNOT_BUILD = (
     "The web client in src/hubbub/web_dist does not match the sources in web/, and the build failed. Install Node.js "

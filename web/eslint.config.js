@@ -5,6 +5,7 @@
 import eslint from "@eslint/js";
 import svelte from "eslint-plugin-svelte";
 import typescript from "typescript-eslint";
+import { composing } from "./composing.js";
 import { GENERATED, layers } from "./layers.js";
 
 export default typescript.config(
@@ -28,6 +29,7 @@ export default typescript.config(
     languageOptions: { parserOptions: { parser: typescript.parser, extraFileExtensions: [".svelte"] } },
   },
   ...layers,
+  composing,
   {
     // Svelte bounds the props of a component by Record<string, any>.
     files: ["src/ui/{Lazy*.svelte,lazy.svelte.ts}"],

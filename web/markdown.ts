@@ -1,5 +1,5 @@
 /**
- * Remove rules of markdown-it that messages do not use (`src/features/markup`), a third of
+ * Remove the renderer and rules of markdown-it that messages do not use (`src/features/markup`), a third of
  * its size after `substitutes.ts`. Its rule lists name every rule, so tree shaking cannot remove
  * them.
  */
@@ -21,10 +21,14 @@ const UNUSED = [
   "image",
   "html_inline",
   "entity",
+  "escape",
 ];
 
 /** Matches `["name", rule]`, optionally followed by the names of the blocks that it may end. */
 const entry = (name: string): RegExp => new RegExp(`\\n\\t\\[\\s*"${name}",[^\\[\\]]*(?:\\[[^\\[\\]]*\\]\\s*)?\\],?`, "g");
+
+/** The renderer makes HTML, which messages never become: only its class is named. */
+const RENDERER = /\/\/#region src\/renderer\.ts\n[^]*?\/\/#endregion/;
 
 export function markdown(): Plugin {
   return {
@@ -36,7 +40,8 @@ export function markdown(): Plugin {
         if (without === code) this.error(`markdown-it has no rule "${name}" anymore`);
         code = without;
       }
-      return { code, map: null };
+      if (!RENDERER.test(code)) this.error("markdown-it has no region for its renderer anymore");
+      return { code: code.replace(RENDERER, "var Renderer = class {};"), map: null };
     },
   };
 }

@@ -36,6 +36,7 @@ from hubbub.settings import Settings
 from hubbub.storage import log, rooms, site_settings
 
 SOCKET = "control.sock"
+"""The socket of the first process of a data folder. Others that share it have one each: `control.N.sock`."""
 PAGE = 200
 MAX_WAIT = 2.0
 """Seconds for which a request may wait for entries. A stopping server waits for it."""
@@ -418,6 +419,21 @@ async def _make_invite(services: Services, request: MakeInvite) -> Answer:
         raise refuse(error) from None
     await services.journal.submit(command, SYSTEM)
     return {"link": f"{services.settings.address}/invite#{token}"}
+
+
+def socket_of(data: Path, number: int) -> Path:
+    """Return the operator's socket of a process, by its number in the data folder."""
+    return data / (f"control.{number}.sock" if number else SOCKET)
+
+
+def sockets(data: Path) -> dict[int, Path]:
+    """Return the operator's sockets of a data folder by number; a process that was killed leaves its own."""
+    found = {0: data / SOCKET}
+    for path in sorted(data.glob("control.*.sock")):
+        number = path.name.split(".")[1]
+        if number.isdecimal():
+            found[int(number)] = path
+    return found
 
 
 @contextmanager

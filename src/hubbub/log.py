@@ -38,15 +38,24 @@ NOISE = ("Invalid UTF-8 sequence received from client.",)
 
 
 def configure(
-    level: str = "info", form: Literal["auto", "json", "text"] = "auto", stream: TextIO | None = None
+    level: str = "info",
+    form: Literal["auto", "json", "text"] = "auto",
+    stream: TextIO | None = None,
+    *,
+    worker: int | None = None,
 ) -> None:
     """Route structlog, the standard library's loggers and warnings to `stream`.
 
-    May be called again.
+    Each line has the number of the `worker`, if there is one. May be called again.
     """
+
+    def add_worker(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {"worker": worker, **event}
+
     out = stream or sys.stderr
     text = form == "text" or (form == "auto" and out.isatty())
     shared: list[Processor] = [
+        *([] if worker is None else [add_worker]),
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -18,7 +21,7 @@ from hubbub import meters
 from hubbub.bus.local import LocalBus
 from hubbub.bus.messages import Codec
 from hubbub.clock import Clock
-from hubbub.control import SOCKET
+from hubbub.control import socket_of
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import Command, CreateOneTimeToken
 from hubbub.domain.errors import Conflict, HubbubError
@@ -26,8 +29,9 @@ from hubbub.domain.model import SYSTEM
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import AuthSettings, ExternalAuth
 from hubbub.engine.followers import Followers
+from hubbub.engine.guests import forget_guests, keep_guests
 from hubbub.engine.history import History
-from hubbub.engine.housekeeping import forget_guests, keep_house, watch_history
+from hubbub.engine.housekeeping import keep_house, watch_history
 from hubbub.engine.journal import Journal
 from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub
@@ -53,8 +57,11 @@ from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
 from hubbub.storage import epochs, migrate, postgresql, postgresql_startup, signing_key, site_settings
 from hubbub.storage.database import Database
-from hubbub.storage.locks import DatabaseInUse, folder_lock, sqlite_lock
+from hubbub.storage.locks import DatabaseInUse, folder_lock, shared_folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
+
+if TYPE_CHECKING:
+    from hubbub.engine.site_presence import SitePresence
 
 logger = structlog.get_logger(__name__)
 
@@ -69,6 +76,8 @@ async def running(
     *,
     serving: bool = True,
     new_epoch: bool = False,
+    worker: int | None = None,
+    labelled: bool = False,
 ) -> AsyncIterator[Services]:
     """A server without its gateways.
 
@@ -76,7 +85,9 @@ async def running(
 
     With `login` the host application authenticates the users. A command is not `serving`: it waits
     for a shorter time for the database, and does not decide which signing key belongs to it. With
-    `new_epoch` the history begins anew: all clients load everything again.
+    `new_epoch` the history begins anew: all clients load everything again. With a bus, the folder is
+    shared: `worker` is the number that the process wants there, and `labelled` says that its metrics
+    are shown with those of the others.
 
     Raises WrongSetting, InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
@@ -84,12 +95,19 @@ async def running(
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
     settings.check_bus()
     async with AsyncExitStack() as stack:
-        stack.enter_context(folder_lock(settings.data))
+        number = None
+        if serving and settings.bus_url is not None:
+            number = stack.enter_context(shared_folder_lock(settings.data, worker))
+        else:
+            stack.enter_context(folder_lock(settings.data))
         services = await _build(settings, clock or Clock(), login, stack, serving=serving, new_epoch=new_epoch)
+        services = replace(services, number=number or 0, worker=number if labelled else None)
         meters.attach(services)
         tasks = [watch_loop(services.metrics, services.clock), keep_house(services), watch_history(services)]
         if services.bus.connects:
             tasks.append(keep_positions(services.hub, services.bus))
+        if services.site_presence is not None:
+            tasks += [services.site_presence.run(), services.site_presence.state.run(), keep_guests(services)]
         if serving:
             tasks.append(services.search.run(services.followers))
             tasks.append(services.webhooks.run(services.followers))
@@ -121,7 +139,7 @@ async def _build(
     mark, is_new = epochs.start(database, settings.data, **ids, created=created, wanted=new_epoch, alone=alone)
     history = History(mark, _random_id, alone=alone)
     metrics, fanout, read, passwords = Metrics(), Fanout(), Readers(database), Passwords()
-    bus: Bus = LocalBus() if alone else _remote_bus(settings, database, key)
+    bus: Bus = LocalBus() if alone or lock is None else _remote_bus(settings, database, key, lock.token)
     bus.epoch = mark.epoch
     stack.push_async_callback(bus.close)
     stack.callback(passwords.close)
@@ -129,6 +147,7 @@ async def _build(
     stack.callback(people.stop)
     signals = Ephemeral(fanout, people, read, clock)
     stack.callback(signals.stop)
+    site_presence = None if alone else _site_presence(people, signals, bus, clock)
     bounds = {"max_commands": settings.queue_commands, "max_bytes": settings.queue_bytes}
     journal = Journal(database, clock, people.publish, **bounds, observe=meters.observer(metrics), history=history)
     live_settings = LiveSettings(settings, database.read(site_settings.load), read)
@@ -145,11 +164,13 @@ async def _build(
     def restart(epoch: str) -> None:
         metrics.new_epochs.inc()
         live_settings.reload()
+        if site_presence is not None:
+            site_presence.state.restart()
         logger.warning("connections_ended", count=people.restart(epoch), reason="new epoch")
 
     def close_mark() -> None:
         if journal.is_stopped:
-            epochs.close(settings.data, history.mark)
+            history.close(settings.data)
 
     journal.on_new_epoch = restart
     if lock is not None:
@@ -178,6 +199,8 @@ async def _build(
         except HubbubError:
             people.check(None)  # tries until the database answers; connections are refused until then
         live_settings.reload()  # a change of another node since they were read
+    limits = Limits(clock, enabled=settings.rate_limits, bus=None if alone else bus)
+    stack.callback(limits.stop)
     return Services(
         bus=bus,
         settings=settings,
@@ -189,13 +212,14 @@ async def _build(
         fanout=fanout,
         hub=people,
         ephemeral=signals,
+        site_presence=site_presence,
         followers=followers,
         search=SearchIndex(read, journal),
         outbound=outbound,
         webhooks=webhooks,
         tokens=Tokens(key),
         passwords=passwords,
-        limits=Limits(clock, enabled=settings.rate_limits),
+        limits=limits,
         metrics=metrics,
         history=history,
         lost_database=lost,
@@ -203,8 +227,23 @@ async def _build(
     )
 
 
-async def serve(settings: Settings) -> None:
-    """Run `hubbub serve` until SIGTERM or SIGINT, then drain.
+class Worker(Protocol):
+    """One of several processes that serve one port, as its supervisor sees it."""
+
+    number: int
+
+    async def wait_for_turn(self, stop: asyncio.Event) -> int | None:
+        """Say that all but the port is ready; return the port to open, None if `stop` is set before.
+
+        From now on, `stop` is set when the supervisor is gone.
+        """
+
+    async def wait_for_greeting(self, stop: asyncio.Event) -> bool:
+        """Say that the port is open; return whether this worker greets the operator."""
+
+
+async def serve(settings: Settings, worker: Worker | None = None) -> None:
+    """Run `hubbub serve` until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
     The port opens when everything is ready. A PostgreSQL that is not up yet is waited for.
 
@@ -213,29 +252,46 @@ async def serve(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    signals = signal.SIGINT, signal.SIGTERM
+
+    def begin() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+            # A worker may get the same signal from its supervisor, which ends it at once if need be.
+            signal.signal(number, _end_at_once if worker is None else signal.SIG_IGN)
+
+    for number in signals:
+        loop.add_signal_handler(number, begin)
     if not await _database_is_up(settings, stop):
         return
-    async with operated(settings) as services, _listening(services) as listener:
-        logger.info("listening", host=settings.host, port=listener.port)
-        await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((stopping, services.lost_database), return_when=asyncio.FIRST_COMPLETED)
-        logger.info("draining")
-        if services.lost_database.done():
-            stopping.cancel()
-            raise DatabaseInUse(services.lost_database.result())
+    async with operated(settings, worker=worker.number if worker is not None else None) as services:
+        port = settings.port if worker is None else await worker.wait_for_turn(stop)
+        if port is None:
+            return
+        async with _listening(services, port, shared=worker is not None) as listener:
+            logger.info("listening", host=settings.host, port=listener.port)
+            if worker is None or await worker.wait_for_greeting(stop):
+                await greet_operator(services, settings.model_copy(update={"port": listener.port}).address)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait((stopping, services.lost_database), return_when=asyncio.FIRST_COMPLETED)
+            logger.info("draining")
+            if services.lost_database.done():
+                stopping.cancel()
+                raise DatabaseInUse(services.lost_database.result())
 
 
 @asynccontextmanager
-async def operated(settings: Settings, login: AuthSettings | None = None) -> AsyncIterator[Services]:
+async def operated(
+    settings: Settings, login: AuthSettings | None = None, *, worker: int | None = None, labelled: bool = False
+) -> AsyncIterator[Services]:
     """Like `running`, with the operator's socket and without guests left by a crash."""
-    async with running(settings, login=login) as services:
+    labelled = labelled or worker is not None
+    async with running(settings, login=login, worker=worker, labelled=labelled) as services:
         if not services.bus.connects:  # else they may be connected to another node
             await forget_guests(services, settled=0)
-        path = settings.data / SOCKET
-        async with operator_socket(create_operator_app(services), path, settings):
+        path = socket_of(settings.data, services.number)
+        async with operator_socket(create_operator_app(services), path, settings, services.stopping):
             yield services
 
 
@@ -253,10 +309,10 @@ def compose(services: Services, sockets: AsgiGateway | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _listening(services: Services) -> AsyncIterator[Listener]:
+async def _listening(services: Services, port: int, *, shared: bool) -> AsyncIterator[Listener]:
     listener = Listener()
     settings = services.settings
-    await listener.open(compose(services), services, settings.host, settings.port)
+    await listener.open(compose(services), services, settings.host, port, shared=shared)
     try:
         yield listener
     finally:
@@ -264,10 +320,16 @@ async def _listening(services: Services) -> AsyncIterator[Listener]:
 
 
 async def create_setup_link(services: Services) -> str | None:
-    """Return a fresh one-time token that creates the owner; None if there is an owner."""
+    """Return a one-time token that creates the owner; None if there is an owner.
+
+    It is a fresh one. On a site of several nodes, all of them return the same one.
+    """
     if not await services.read(accounts.needs_owner):
         return None
-    token = secrets.token_urlsafe(32)
+    if services.bus.connects:
+        token = services.tokens.derived("setup", services.history.mark.epoch)
+    else:
+        token = secrets.token_urlsafe(32)
     try:
         await services.journal.submit(CreateOneTimeToken(purpose="setup", token_hash=secret_hash(token)), SYSTEM)
     except Conflict:  # the owner was created meanwhile, on another node
@@ -307,9 +369,9 @@ def _migrate(database: Database, clock: Clock) -> bool:
     return before is None
 
 
-def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
-    """Return the bus of the settings. Raises WrongSetting, OSError, Unavailable."""
-    site, codec = database.read(epochs.site), Codec(key, _random_id())
+def _remote_bus(settings: Settings, database: Database, key: bytes, node: str) -> Bus:
+    """Return the bus of the settings for a node. Raises WrongSetting, OSError, Unavailable."""
+    site, codec = database.read(epochs.site), Codec(key, node)
     if settings.bus_url == "postgresql":
         from hubbub.bus.postgresql import PostgresBus
 
@@ -328,6 +390,13 @@ def _remote_bus(settings: Settings, database: Database, key: bytes) -> Bus:
     )
     options.check()
     return NatsBus(options, site, codec)
+
+
+def _site_presence(hub: ConnectionHub, signals: Ephemeral, bus: Bus, clock: Clock) -> "SitePresence":
+    from hubbub.engine.site_presence import SitePresence
+    from hubbub.engine.soft_table import SoftState
+
+    return SitePresence(hub, signals, bus, SoftState(bus, clock))
 
 
 def _random_id() -> str:
@@ -382,6 +451,11 @@ async def _lock(
     stack.callback(lock.close)
     await asyncio.to_thread(lock.acquire)
     return lock, lost
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    """End like a process without a handler, also as process 1 of a container."""
+    os._exit(128 + number)
 
 
 # --- background tasks ------------------------------------------------------------------------------------------------

@@ -182,6 +182,28 @@ class Metrics:
         return await asyncio.to_thread(self.render, self.read())
 
 
+def merge(pages: Mapping[int, bytes]) -> bytes:
+    """Return the pages of several workers as one: each sample has the label `worker`.
+
+    The lines of a family stay together, as the format requires.
+    """
+    families: dict[bytes, tuple[list[bytes], list[bytes]]] = {}
+    for worker, page in pages.items():
+        label = b'worker="%d"' % worker
+        family: tuple[list[bytes], list[bytes]] = ([], [])
+        for line in page.splitlines():
+            if line.startswith(b"# HELP "):
+                family = families.setdefault(line.split(b" ", 3)[2], ([], []))
+            if line.startswith(b"#"):
+                if line not in family[0]:
+                    family[0].append(line)
+                continue
+            name, space, value = line.rpartition(b" ")
+            labelled = name[:-1] + b"," + label + b"}" if name.endswith(b"}") else name + b"{" + label + b"}"
+            family[1].append(labelled + space + value)
+    return b"".join(line + b"\n" for family in families.values() for lines in family for line in lines)
+
+
 async def watch_loop(metrics: Metrics, clock: Clock, interval: float = 0.1) -> None:
     """Measure the delay of the event loop until cancelled; log long stalls."""
     log = structlog.get_logger()

@@ -6,7 +6,7 @@ It runs standalone on any ASGI server, or mounted in a host application with its
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -25,6 +25,9 @@ from hubbub.gateways.http import errors
 from hubbub.gateways.http.event_stream import end_streams, end_with_server
 from hubbub.gateways.websocket.scope import can_answer
 from hubbub.settings import Settings, WrongSetting, from_arguments
+from hubbub.storage.locks import InUse
+from hubbub.storage.migrate import TooNew
+from hubbub.storage.signing_key import KeyUnusable
 
 Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
 NOT_STARTED = (
@@ -59,8 +62,8 @@ class Hubbub:
     credential by itself. Without `authenticate`, Hubbub has accounts of its own.
 
     ASGI servers do not start mounted applications: the host application must enter `lifespan`. An
-    ASGI server that runs `app` directly needs nothing else. One process serves a data folder: do
-    not start several workers.
+    ASGI server that runs `app` directly needs nothing else. Several workers of an ASGI server need
+    `database_url` with PostgreSQL and `bus_url`; without a bus the second one is refused.
     """
 
     def __init__(
@@ -118,17 +121,17 @@ class Hubbub:
 
         May be entered again. `app` is ignored.
 
-        Raises InUse if another process, or another Hubbub in this process, uses the data folder or
-        the database, and what `main.running` raises. If another server takes the database later (a
+        Raises InUse if another process without the same bus, or another Hubbub in this process, uses the
+        data folder or the database, and what `main.running` raises. If another server takes the database later (a
         failover of PostgreSQL can make that possible), every request is refused from then on; the
         host application continues.
         """
         if not structlog.is_configured():
             log.configure_for_host()
         self._refusal = NOT_STARTED
-        async with main.operated(self.settings, self._login) as services:
+        async with self._operated() as services:
             gateway = AsgiGateway(services)
-            if self._login is None:
+            if self._login is None and services.number == 0:  # one of several workers is enough
                 await main.greet_operator(services, self.settings.address)
             self._running = services, main.compose(services, gateway)
             tasks = [
@@ -143,6 +146,17 @@ class Hubbub:
                     task.cancel()
                 end_streams(services)
                 await gateway.close(self.settings.drain_seconds)
+
+    @asynccontextmanager
+    async def _operated(self) -> AsyncIterator[Services]:
+        async with AsyncExitStack() as stack:
+            operated = main.operated(self.settings, self._login, labelled=self.settings.bus_url is not None)
+            try:
+                services = await stack.enter_async_context(operated)
+            except (InUse, KeyUnusable, TooNew, WrongSetting) as error:
+                # ASGI servers log the whole traceback: the last line must be easy to find.
+                raise error.with_traceback(None) from None
+            yield services
 
     async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
         """End the service if another server takes the database. The host continues."""

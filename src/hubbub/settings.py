@@ -154,6 +154,9 @@ class Settings(SiteSettings, BaseSettings):
     """The address to listen on. Set `0.0.0.0` or `::` to accept connections from other machines without a proxy."""
     port: int = Field(8000, ge=0, le=65_535, description="a number from 0 to 65535; 0 picks a free one")
     """The port to listen on."""
+    workers: int = Field(1, ge=1, le=64, description="a number from 1 to 64")
+    """How many processes `hubbub serve` starts on this machine. More than one need a PostgreSQL database and a bus.
+    A web server that runs Hubbub as an application has its own option for this."""
     data: Path = Field(Path("hubbub-data"), description="a folder; it is created if it does not exist")
     """The folder with the database, the keys and the socket of the command line. `hubbub backup` copies it."""
     database_url: Annotated[str, AfterValidator(_check_database)] | None = Field(
@@ -295,6 +298,21 @@ class Settings(SiteSettings, BaseSettings):
         if self.database.startswith("sqlite"):
             raise WrongSetting(
                 f"{PREFIX}BUS_URL needs a PostgreSQL database: set {PREFIX}DATABASE_URL. SQLite has one server."
+            )
+
+    def check_workers(self) -> None:
+        """Check that several workers can be one site. Raises WrongSetting."""
+        if self.workers == 1:
+            return
+        if self.database.startswith("sqlite"):
+            raise WrongSetting(
+                f"{self.workers} workers need a PostgreSQL database and a bus: set {PREFIX}DATABASE_URL and "
+                f"{PREFIX}BUS_URL. With SQLite, set {PREFIX}WORKERS=1."
+            )
+        if self.bus_url is None:
+            raise WrongSetting(
+                f"{self.workers} workers need a bus: set {PREFIX}BUS_URL, for example to postgresql. Without one, set "
+                f"{PREFIX}WORKERS=1."
             )
 
     @property

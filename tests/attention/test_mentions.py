@@ -18,7 +18,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.model import Actor, Role
 from hubbub.domain.text import LOUD_MEMBERS, MAX_HERE, MENTIONS_COUNTED
-from hubbub.storage import rooms
+from hubbub.storage import members, rooms
 from tests.attention.conftest import Table, seq
 
 
@@ -84,6 +84,47 @@ async def test_edits_and_deletions_change_the_mention_count(table: Table) -> Non
     await submit(DeleteMessage(room=table.room, message=place), table.owner)
     assert told(table, "message.deleted")[-1]["mentioned"] == calls([table.member.id], room=True)
     assert counted(table, table.member) == 0
+    assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
+
+
+async def test_a_reply_mentions_the_author_it_answers_and_an_edit_keeps_that(table: Table) -> None:
+    submit = table.store.journal.submit
+    question = await table.say(table.member, "who has the key?")
+    own = await table.say(table.owner, "let me see")
+
+    async def reply(body: str, to: int, who: Actor = table.owner) -> dict[str, Any]:
+        table.said += 1
+        await submit(SendMessage(room=table.room, key=f"r{table.said}", body=body, reply_to=to), who)
+        return told(table, "message.sent")[-1]
+
+    first = await reply("I have", question)
+    assert first["mentions"] == calls([table.member.id])
+    assert counted(table, table.member) == 1
+    assert (await reply("@ben, I have", question))["mentions"] == calls([table.member.id])
+    assert (await reply("@room", question))["mentions"] == calls([table.member.id], room=True)
+    assert counted(table, table.member) == 3
+    assert "mentions" not in await reply("I answer myself", own)
+    assert "mentions" not in await reply("so do I", question, table.member)
+    await submit(UnreadRoom(room=table.room, message=first["seq"]), table.member)
+    for body in ("I had", "@ben had", "she had"):
+        await submit(EditMessage(room=table.room, message=first["seq"], body=body), table.owner)
+        event = told(table, "message.edited")[-1]
+        assert event["mentions"] == event["mentioned"] == calls([table.member.id]), body
+        assert counted(table, table.member) == 3, body
+    await submit(DeleteMessage(room=table.room, message=first["seq"]), table.owner)
+    assert counted(table, table.member) == 2
+
+
+async def test_a_reply_to_a_former_member_mentions_no_user_also_after_an_edit(table: Table) -> None:
+    submit = table.store.journal.submit
+    question = await table.say(table.member, "who has the key?")
+    before = SendMessage(room=table.room, key="before", body="I have", reply_to=question)
+    place = seq((await submit(before, table.owner)).answer)
+    await submit(LeaveRoom(room=table.room), table.member)
+    await submit(EditMessage(room=table.room, message=place, body="I had"), table.owner)
+    await submit(SendMessage(room=table.room, key="after", body="gone", reply_to=question), table.owner)
+    assert "mentions" not in told(table, "message.edited")[-1]
+    assert "mentions" not in told(table, "message.sent")[-1]
     assert table.store.rows("SELECT count(*) FROM mentions") == [(0,)]
 
 
@@ -165,6 +206,56 @@ async def test_here_does_not_mention_users_who_are_not_members(table: Table) -> 
     await table.store.journal.submit(command, table.owner)
     assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
     assert table.store.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+
+
+@pytest.mark.parametrize("strangers", [0, 2 * MAX_HERE], ids=["few", "many"])
+async def test_here_mentions_members_who_are_online_on_other_nodes(table: Table, strangers: int) -> None:
+    """Of those it is not known whether they are members, and how many of them are does count."""
+    crowd = [table.stranger.id + 1_000 + number for number in range(strangers)]
+    command = SendMessage(room=table.room, key="here", body="@here")
+    command.note_online([], [*crowd, table.stranger.id, table.member.id][-1 - strangers :])
+    await table.store.journal.submit(command, table.owner)
+    assert told(table, "message.sent")[0]["mentions"] == calls([table.member.id], here=True)
+    assert table.store.rows('SELECT "user" FROM mentions') == [(table.member.id,)]
+
+
+async def test_here_mentions_the_room_if_too_many_members_are_online_on_all_nodes(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubbub.features.shared.mentions.MAX_HERE", 1)
+    dora = await table.store.person("dora")
+    await table.store.journal.submit(JoinRoom(room=table.room), dora)
+    for key, here, elsewhere, expected in (
+        ("one", [], [table.member.id, table.stranger.id], calls([table.member.id], here=True)),
+        ("two", [dora.id], [table.member.id], calls([], room=True, here=True)),
+        ("all", [], [dora.id, table.member.id, table.owner.id, 5], calls([], room=True, here=True)),
+    ):
+        command = SendMessage(room=table.room, key=key, body="@here")
+        command.note_online(here, elsewhere)
+        await table.store.journal.submit(command, table.owner)
+        assert told(table, "message.sent")[-1]["mentions"] == expected
+
+
+async def test_here_of_authors_without_the_right_asks_for_no_members(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def asking(_connection: object, room: int, *_rest: object) -> list[int]:
+        asked.append(room)
+        return []
+
+    monkeypatch.setattr(members, "some_among", asking)
+    for text in ("@here", "@ben"):
+        command = SendMessage(room=table.room, key=text, body=text)
+        command.note_online([], [table.member.id])
+        await table.store.journal.submit(command, table.owner)
+    assert asked == [table.room], "once, for the text with @here"
+    monkeypatch.setattr("hubbub.domain.rules.may_mention_room", lambda *_: False)
+    command = SendMessage(room=table.room, key="may not", body="@here")
+    command.note_online([], [table.member.id])
+    await table.store.journal.submit(command, table.owner)
+    assert asked == [table.room]
 
 
 def test_clients_cannot_set_who_is_online_in_a_message() -> None:

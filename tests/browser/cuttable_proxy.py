@@ -1,20 +1,24 @@
-"""A proxy between browser and server that can be cut and restored."""
+"""A proxy between a browser and its server, or several of them, that can be cut and restored."""
 
 import asyncio
 import contextlib
 
 from tests.browser.beside import Beside
+from tests.support.proxy import first_that_accepts
 from tests.support.server import Server
 
 CHUNK = 65_536
 
 
 class CuttableProxy(Beside):
-    """`url` reaches the server unless the proxy is cut."""
+    """`url` reaches the server unless the proxy is cut.
 
-    def __init__(self, server: Server) -> None:
+    Of several servers, each new connection goes to the first that accepts it.
+    """
+
+    def __init__(self, *servers: Server) -> None:
         super().__init__()
-        self._target = server.port
+        self._targets = [server.port for server in servers]
         self._whole = True
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,7 +51,7 @@ class CuttableProxy(Beside):
         self._writers.add(writer)
         both = [writer]
         if self._whole:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await first_that_accepts(self._targets)
             self._writers.add(far_writer)
             both.append(far_writer)
             if self._whole:  # else cut meanwhile

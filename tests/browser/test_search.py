@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser import axe
 from tests.browser.archive import Archive
@@ -101,6 +101,23 @@ def test_a_result_far_back_is_opened_in_its_room_and_the_panel_stays_for_the_nex
     found(reader).click()
     expect(reader.log.locator("article", has=reader.page.get_by_text("line 350", exact=True))).to_be_in_viewport()
     expect(panel(reader)).to_be_visible()
+
+
+def test_a_jump_that_takes_long_leaves_the_focus_in_the_field_where_the_user_types(
+    archive: Archive, open_window: OpenWindow
+) -> None:
+    reader = open_window(width=1280).log_in(archive.writer.name).is_in()
+    wait_for_index(archive.writer, '"line 40"', 1)
+    expect(search(reader, '"line 40"')).to_have_count(1)
+    held: list[Route] = []
+    history = re.compile(r"/messages\?.*around")
+    reader.page.route(history, lambda route: held.append(route))
+    with reader.page.expect_request(history):
+        found(reader).click()
+    box(reader).click()
+    held.pop().continue_()
+    expect(reader.log.locator("article", has=reader.page.get_by_text("line 40", exact=True))).to_be_in_viewport()
+    expect(box(reader)).to_be_focused()
 
 
 def test_more_results_follow_on_request(archive: Archive, open_window: OpenWindow) -> None:

@@ -64,6 +64,13 @@ class Node:
         )
         return listener
 
+    def connect(self, actor: Actor) -> Listener:
+        """Return a connection of a user, as it is after its greeting."""
+        listener = Listener()
+        user = AuthenticatedUser(actor.id, actor.name, actor.role, actor.session or "session")
+        self.hub._register(listener, user, None).greeting = None
+        return listener
+
     def join(self, listener: Listener, topic: str, head: int) -> None:
         user = AuthenticatedUser(1, "listener", Role.MEMBER, "session")
         self.hub._join(LiveConnection(listener, user, user.actor()), topic, head)
@@ -113,8 +120,10 @@ async def node(address: str, make: MakeBus, *, epoch: str = "first", secret: byt
         database.close()
 
 
-def seqs(listener: Listener) -> list[int]:
-    return [orjson.loads(text)["seq"] for text in listener.got]
+def seqs(listener: Listener, topic: str | None = None) -> list[int]:
+    """Return the seqs of what a connection got, in one topic or in all."""
+    got = [orjson.loads(text) for text in listener.got]
+    return [event["seq"] for event in got if topic in (None, event["topic"])]
 
 
 async def reaches(listener: Listener, seq: int, within: float = DEADLINE) -> None:

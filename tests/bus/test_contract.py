@@ -1,8 +1,10 @@
 """What every bus between nodes does: deliver, stay in order, lose nothing for good, ignore what is foreign."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 
+import orjson
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
@@ -10,8 +12,10 @@ from sqlalchemy.engine import make_url
 from hubbub.bus import remote
 from hubbub.bus.messages import Codec
 from hubbub.bus.remote import RemoteBus
+from hubbub.domain import entries
 from hubbub.domain.commands import CreateRoom, JoinRoom
-from hubbub.domain.model import room_topic
+from hubbub.domain.events import BY_TYPE, Entry
+from hubbub.domain.model import room_topic, user_topic
 from hubbub.domain.text import MAX_BODY_BYTES
 from tests.bus.conftest import MakeNode
 from tests.bus.nodes import DEADLINE, SECRET, TOPIC, MakeBus, Node, reaches, seqs
@@ -225,10 +229,11 @@ async def test_a_head_above_the_log_changes_nothing(make_node: MakeNode) -> None
 
 
 async def test_messages_of_another_epoch_are_not_delivered_and_make_the_node_look(make_node: MakeNode) -> None:
-    reader, writer = await make_node(), await make_node(epoch="second")
+    reader = await make_node()
     looked: list[bool] = []
     reader.hub.on_doubt = lambda: looked.append(True)
     await reader.listen()
+    writer = await make_node(epoch="second")
     anna = await writer.user("anna")
     await writer.send(anna)
     await eventually(lambda: looked, DEADLINE, "the node looks at the epoch")
@@ -300,3 +305,56 @@ async def test_a_member_who_joins_while_the_node_is_behind_gets_nothing_from_bef
     await reaches(newcomer, last := await writer.send(anna, room=room))
     assert seqs(newcomer) == list(range(joined + 1, last + 1))
     assert seqs(member)[-1] >= last
+
+
+async def test_what_a_newer_version_adds_is_ignored_or_passed_on(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message with other fields, and events of a kind that this version does not know."""
+    writer, reader = await make_node(), await make_node()
+    anna = await writer.user("anna")
+    listener = await reader.listen()
+    await reaches(listener, first := await writer.send(anna))
+    ignored, received = reader.bus.counts.ignored, reader.bus.counts.received
+    newer = Codec(SECRET, "newer")
+    head = {"node": "newer", "epoch": "first", "heads": {}, "all": False, "signals": [["new", {}, None]], "since": 12}
+    rest = orjson.dumps(head)
+    await shout(writer.bus, b"hubbub1 %b\n%b" % (newer._sign(rest), rest))
+    await eventually(lambda: reader.bus.counts.received > received, DEADLINE, "the message is read")
+    # Messages under a name that the reader does not know, by the bus and from the log.
+    kinds = {type_: event for type_, event in BY_TYPE.items() if type_ != "message.sent"}
+    monkeypatch.setattr(entries, "BY_TYPE", kinds)
+    with monkeypatch.context() as lost:
+        lost.setattr(writer.bus, "_publish", lambda topic, entries: None)
+        await writer.send(anna)
+    await reaches(listener, last := await writer.send(anna))
+    assert seqs(listener) == list(range(first, last + 1))
+    assert reader.bus.counts.ignored == ignored
+    assert type(reader.passed[-1].event) is entries.UnknownEvent
+
+
+async def test_a_member_who_is_added_after_the_node_has_delivered_later_messages_gets_these(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The room's topic may arrive before the user's own topic says that the user is a member."""
+    writer, reader = await make_node(), await make_node()
+    anna, bob = await writer.user("anna"), await writer.user("bob")
+    room = (await writer.journal.submit(CreateRoom(kind="public", name="Other"), anna)).answer["room"].id
+    member = await reader.listen(room_topic(room))
+    newcomer = reader.connect(bob)
+    held_back: list[Entry] = []
+    publish = writer.bus.publish
+
+    def late(entries: Sequence[Entry]) -> None:
+        held_back.extend(entry for entry in entries if entry.topic == user_topic(bob.id))
+        publish([entry for entry in entries if entry.topic != user_topic(bob.id)])
+
+    monkeypatch.setattr(writer.bus, "publish", late)
+    joined = int(str((await writer.journal.submit(JoinRoom(room=room), bob)).answer["room"].head))
+    before = [await writer.send(anna, "before", room=room) for _ in range(3)]
+    await reaches(member, before[-1])
+    reader.hub.receive(held_back)
+    topic = room_topic(room)
+    await eventually(lambda: before[-1] in seqs(newcomer, topic), DEADLINE, "the newcomer gets what it lacks")
+    await reaches(newcomer, last := await writer.send(anna, room=room))
+    assert seqs(newcomer, topic) == list(range(joined, last + 1))

@@ -320,3 +320,21 @@ async def test_a_port_without_nats_is_no_reason_to_end(start: Start, monkeypatch
         bus = start(NatsOptions((f"nats://127.0.0.1:{silent.getsockname()[1]}",)))
         await is_refused(bus, monkeypatch)
     bus.publish([])
+
+
+async def test_a_server_that_does_not_answer_counts_as_away_until_it_answers(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection would end after fifteen seconds. Until then nodes read the log more often."""
+    monkeypatch.setattr(nats_bus, "PULSE", 0.1)
+    with nats(tmp_path) as server:
+        bus = start(NatsOptions((server.url,)))
+        await connects(bus)
+        for _ in range(2):
+            began = time.monotonic()
+            with server.frozen():
+                await eventually(lambda: not bus.connected, DEADLINE, "the bus is away")
+            silent = time.monotonic() - began
+            await connects(bus)
+            assert silent < nats_bus.PING_INTERVAL * nats_bus.MAX_PINGS, "long before the connection ends"
+        assert bus.counts.connects == 1, "it is the same connection"

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hubbub.clock import Clock
-from hubbub.metrics import CLOSE_REASONS, STALL, Metrics, watch_loop
+from hubbub.metrics import CLOSE_REASONS, STALL, Metrics, merge, watch_loop
 from hubbub.protocol import close_codes
 from tests.support.waiting import eventually
 
@@ -53,6 +53,23 @@ def test_two_servers_in_one_process_do_not_share_counters() -> None:
     first.messages.inc()
     assert value(first, "hubbub_messages_total") == 1
     assert value(second, "hubbub_messages_total") == 0
+
+
+def test_the_pages_of_workers_become_one_with_each_family_together() -> None:
+    first = b'# HELP a One.\n# TYPE a counter\na{b="{x} "} 1.0\na{b="y"} 2.0\n# HELP c Two.\n# TYPE c gauge\nc 3.0\n'
+    second = b"# HELP c Two.\n# TYPE c gauge\nc 4.0\n# HELP d Three.\n# TYPE d gauge\nd 5.0\n"
+    assert merge({0: first, 2: second}).decode().splitlines() == [
+        "# HELP a One.", "# TYPE a counter", 'a{b="{x} ",worker="0"} 1.0', 'a{b="y",worker="0"} 2.0',
+        "# HELP c Two.", "# TYPE c gauge", 'c{worker="0"} 3.0', 'c{worker="2"} 4.0',
+        "# HELP d Three.", "# TYPE d gauge", 'd{worker="2"} 5.0',
+    ]  # fmt: skip
+
+
+def test_every_sample_of_a_real_page_gets_the_label_once() -> None:
+    page = Metrics().render()
+    merged = merge({0: page, 1: page}).decode().splitlines()
+    assert len(merged) == 2 * page.count(b"\n") - sum(line.startswith("#") for line in merged)
+    assert all(line.count("worker=") == 1 for line in merged if not line.startswith("#"))
 
 
 class Leaping(Clock):

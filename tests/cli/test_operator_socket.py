@@ -204,7 +204,7 @@ async def test_a_command_that_has_begun_is_answered_when_the_server_stops(tmp_pa
         settings, app = world.services.settings, create_operator_app(world.services)
         path = settings.data / SOCKET
         with ThreadPoolExecutor(1) as pool:
-            async with operator_socket(app, path, settings) as state:
+            async with operator_socket(app, path, settings, world.services.stopping) as state:
                 request = CreateUser(name="late", role="member", password=PASSWORD)
                 asked = pool.submit(ask_server, settings.data, request)
                 await eventually(lambda: state.tasks, PATIENCE, "the command has begun", every=0)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from hubbub.client.login import Login
 from hubbub.domain.errors import Unauthenticated
 from tests.client.quick import DEADLINE, Consumer, QuickClient
 from tests.conftest import MakeServer
+from tests.nodes import conftest as nodes
 from tests.support.checker import History, Stored, violations
 from tests.support.proxy import Proxy
 from tests.support.server import PASSWORD, Account, Server
@@ -55,13 +56,23 @@ async def more_acknowledged(history: History, count: int = 10) -> None:
     await eventually(lambda: len(history.acked) >= goal, DEADLINE, "more messages are acknowledged")
 
 
-async def killed_under_load(server: Server, listening: type[HeldClient], rounds: int) -> list[str]:
-    """Kill and restart the server while two clients send and a third listens.
+def through(proxy: Proxy) -> str:
+    """Return the server's HTTP address through the proxy."""
+    return proxy.websocket_url.replace("ws:", "http:").removesuffix("/ws")
 
-    The listener reconnects after the senders each time. Return the violations in what it received.
+
+Disturb = Callable[[], Awaitable[None]]
+
+
+async def disturbed_under_load(
+    server: Server, urls: Sequence[str], listening: type[HeldClient], rounds: int, disturb: Disturb
+) -> list[str]:
+    """Disturb a running server, or its node, while two clients send and a third listens.
+
+    The clients use these addresses. The listener reconnects after the senders each time. Return the
+    violations in what it received.
     """
-    await asyncio.to_thread(server.start)
-    ann, bob = server.sign_up("ann"), server.sign_up("bob")
+    ann, bob = [await asyncio.to_thread(server.sign_up, name) for name in ("ann", "bob")]
     room = ann.create_room("killed again and again")
     bob.join(room)
     history, stop = History(), asyncio.Event()
@@ -69,8 +80,11 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
     listening.gate.set()
 
     async with contextlib.AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(QuickClient(server.url, token=one.token)) for one in (ann, bob)]
-        listener = await stack.enter_async_context(listening(server.url, token=bob.token))
+        clients = [
+            await stack.enter_async_context(QuickClient(url, token=one.token))
+            for url, one in zip(urls, (ann, bob), strict=True)
+        ]
+        listener = await stack.enter_async_context(listening(urls[1], token=bob.token))
         consumer = await stack.enter_async_context(Consumer(listener))
         talking = [
             asyncio.create_task(talk(client, one, room, history, stop))
@@ -79,8 +93,7 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
         for _ in range(rounds):
             await more_acknowledged(history)
             listening.gate.clear()
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
+            await disturb()
             await more_acknowledged(history)
             listening.gate.set()
             await eventually(lambda: listener.connected, DEADLINE, "the listener is back")
@@ -98,6 +111,17 @@ async def killed_under_load(server: Server, listening: type[HeldClient], rounds:
         return violations(history, Stored.read(server.database_url))
 
 
+async def killed_under_load(server: Server, listening: type[HeldClient], rounds: int) -> list[str]:
+    """Kill and restart the server under load. Return the violations."""
+
+    async def restart() -> None:
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+
+    await asyncio.to_thread(server.start)
+    return await disturbed_under_load(server, [server.url] * 2, listening, rounds, restart)
+
+
 async def test_no_message_is_lost_repeated_or_reordered_when_the_server_is_killed(make_server: MakeServer) -> None:
     assert await killed_under_load(make_server(), HeldClient, ROUNDS) == []
 
@@ -107,15 +131,48 @@ async def test_control_a_client_that_forgets_its_positions_has_gaps(make_server:
     assert any("I3 gap" in one for one in found)
 
 
+# --- several nodes ---------------------------------------------------------------------------------------------------
+
+make_site = nodes.make_site
+
+
+@pytest.fixture
+def kind() -> str:
+    return "nats"
+
+
+async def moved_under_load(site: nodes.Site, listening: type[HeldClient], rounds: int) -> list[str]:
+    """Kill the node of all clients again and again; a balancer sends them to the other one."""
+    ports = [node.port for node in site.nodes]
+    async with Proxy(*ports) as balancer:
+
+        async def kill_the_first() -> None:
+            first, second = site.nodes
+            await asyncio.to_thread(first.kill)
+            await eventually(lambda: balancer.counts[second.port] >= 2, DEADLINE, "both senders have moved")
+            balancer.ports = (second.port, first.port)
+            site.nodes.reverse()
+            await asyncio.to_thread(first.start)
+            balancer.counts.clear()
+
+        return await disturbed_under_load(site.nodes[1], [through(balancer)] * 2, listening, rounds, kill_the_first)
+
+
+async def test_clients_go_on_at_another_node_when_theirs_is_killed(make_site: nodes.MakeSite) -> None:
+    site = await asyncio.to_thread(make_site, 2)
+    assert await moved_under_load(site, HeldClient, ROUNDS) == []
+
+
+async def test_control_a_client_that_forgets_its_positions_has_gaps_at_another_node(make_site: nodes.MakeSite) -> None:
+    site = await asyncio.to_thread(make_site, 2)
+    found = await moved_under_load(site, ForgetfulClient, CONTROL_ROUNDS)
+    assert any("I3 gap" in one for one in found)
+
+
 @pytest.fixture
 async def proxy(server: Server) -> AsyncIterator[Proxy]:
     async with Proxy(server.port) as running:
         yield running
-
-
-def through(proxy: Proxy) -> str:
-    """Return the server's HTTP address through the proxy."""
-    return proxy.websocket_url.replace("ws:", "http:").removesuffix("/ws")
 
 
 async def test_a_client_disconnected_again_and_again_sends_and_receives_everything_once(

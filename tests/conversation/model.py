@@ -203,10 +203,15 @@ class Model:
             return "forbidden"
         if reply_to is not None and room.visible(actor, reply_to) is None:
             return "not_found"
-        self._say(
-            room, Message(0, actor, key, body, reply_to, mentioned=mentions_in(body, room.members)), (body, reply_to)
-        )
+        mentioned = mentions_in(body, room.members) | self._answered(actor, room, reply_to)
+        self._say(room, Message(0, actor, key, body, reply_to, mentioned=mentioned), (body, reply_to))
         return "ok"
+
+    def _answered(self, actor: str, room: Room, reply_to: int | None) -> frozenset[str]:
+        """Return the author whom a reply mentions."""
+        return (
+            frozenset() if reply_to is None else frozenset({room.messages[reply_to].by} & room.members.keys() - {actor})
+        )
 
     def forward(self, actor: str, room: Room, key: str, source: Room, seq: int) -> str:
         words = ("forward", id(source), seq)
@@ -241,7 +246,8 @@ class Model:
         if found.body is None:
             return "conflict"
         if found.body != body:
-            found.body, found.edited, found.mentioned = body, True, mentions_in(body, room.members)
+            answered = self._answered(actor, room, found.reply_to) & found.mentioned
+            found.body, found.edited, found.mentioned = body, True, mentions_in(body, room.members) | answered
             room.append_event()
         return "ok"
 

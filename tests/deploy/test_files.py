@@ -139,9 +139,31 @@ def test_the_compose_file_uses_settings_and_volumes_that_exist() -> None:
     hubbub = COMPOSE["services"]["hubbub"]
     assert all(map(is_setting, hubbub["environment"]))
     assert hubbub["read_only"] is True
-    assert [volume.partition(":")[0] for volume in hubbub["volumes"]] == list(COMPOSE["volumes"])
     assert hubbub["volumes"] == ["data:/data"]
     assert f"HUBBUB_DATA={'/data'}" in DOCKERFILE
+    named = {volume.partition(":")[0] for each in COMPOSE["services"].values() for volume in each.get("volumes", ())}
+    assert {name for name in named if not name.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_the_nodes_of_the_compose_file_share_a_database_and_a_bus_and_no_volume() -> None:
+    services = COMPOSE["services"]
+    nodes = {name: each for name, each in services.items() if name.startswith("node")}
+    assert len(nodes) == 3
+    assert len({tuple(node["volumes"]) for node in nodes.values()}) == 3
+    hubbub = services["hubbub"]
+    hardening = ("read_only", "cap_drop", "security_opt", "tmpfs", "ulimits", "stop_grace_period", "build", "image")
+    for node in nodes.values():
+        assert all(map(is_setting, node["environment"]))
+        assert "@database/" in node["environment"]["HUBBUB_DATABASE_URL"]
+        assert node["environment"]["HUBBUB_BUS_URL"].endswith("@bus:4222")
+        assert "ports" not in node
+        assert all(node[field] == hubbub[field] for field in hardening)
+    assert {name for name, each in services.items() if each.get("profiles") == ["nodes"]} == {*services} - {"hubbub"}
+    assert "ports" not in services["database"]
+    assert "ports" not in services["bus"]
+    upstreams = re.findall(r"(\w+):8000", (ROOT / "deploy" / "Caddyfile").read_text())
+    assert upstreams == list(nodes) == services["proxy"]["depends_on"]
+    assert "health_uri /health/ready\n" in (ROOT / "deploy" / "Caddyfile").read_text()
 
 
 # -- the chart
@@ -161,13 +183,14 @@ def test_the_rendered_chart_is_that_of_the_chart() -> None:
     [
         ("default", {"StatefulSet", "Service", "NetworkPolicy"}),
         ("full", {"StatefulSet", "Service", "NetworkPolicy", "Ingress"}),
+        ("nodes", {"StatefulSet", "Service", "NetworkPolicy", "PodDisruptionBudget"}),
     ],
 )
-def test_the_chart_runs_one_restricted_server(values: str, kinds: set[str]) -> None:
+def test_the_chart_runs_restricted_servers(values: str, kinds: set[str]) -> None:
     found = rendered(values)
     assert set(found) == kinds
     spec = found["StatefulSet"]["spec"]
-    assert spec["replicas"] == 1
+    assert spec["replicas"] == (3 if values == "nodes" else 1)
     pod = spec["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert f"--uid {pod['securityContext']['runAsUser']} " in DOCKERFILE
@@ -199,6 +222,27 @@ def test_a_chart_on_postgresql_reads_the_address_from_a_secret_and_may_connect()
     dns, postgresql = found["NetworkPolicy"]["spec"]["egress"]
     assert {entry["port"] for entry in dns["ports"]} == {53}
     assert postgresql == {"ports": [{"port": 5432}]}
+
+
+def test_a_chart_of_several_nodes_drains_one_after_the_other_and_reaches_the_bus() -> None:
+    found = rendered("nodes")
+    spec = found["StatefulSet"]["spec"]
+    assert spec["updateStrategy"] == {"type": "RollingUpdate"}
+    assert spec["minReadySeconds"] > 0
+    assert found["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+    selector = found["PodDisruptionBudget"]["spec"]["selector"]
+    assert selector == spec["selector"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["lifecycle"]["preStop"]["exec"]["command"][0] == "sleep"
+    before = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    drain = Settings.model_fields["drain_seconds"].default
+    assert pod["terminationGracePeriodSeconds"] > before + 2 * drain
+    (entry,) = [entry for entry in container["env"] if entry["name"] == "HUBBUB_BUS_URL"]
+    assert entry["valueFrom"]["secretKeyRef"] == {"name": "chat-bus", "key": "url"}
+    ports = [[each["port"] for each in rule["ports"]] for rule in found["NetworkPolicy"]["spec"]["egress"]]
+    assert [5432] in ports
+    assert [4222] in ports
 
 
 def test_the_network_policy_allows_webhooks_on_the_ports_that_the_server_allows() -> None:

@@ -1,9 +1,24 @@
 """Events on the wire: one flat object without duplicate fields."""
 
+from types import NoneType
+from typing import get_args
+
 import orjson
 import pytest
 
-from hubbub.domain.events import EVENTS, Event, MemberJoined, MessageEdited, MessageSent, ReadMoved, RoomRemoved
+from hubbub.domain.entries import parse_entry
+from hubbub.domain.events import (
+    BY_TYPE,
+    EVENTS,
+    Event,
+    IdentityRevoked,
+    MemberJoined,
+    MessageEdited,
+    MessageSent,
+    ReadMoved,
+    RoomRemoved,
+    SettingChanged,
+)
 from hubbub.protocol import wire
 from hubbub.storage.event_text import encode
 
@@ -38,6 +53,26 @@ def test_an_encoded_event_is_one_strict_json_object_with_its_position(event: Eve
     assert [found[name] for name in ("topic", "seq", "type")] == [event.topic, 7, event.type]
     assert "person" not in found
     assert not isinstance(event, MessageEdited) or found["body"] == event.body
+
+
+@pytest.mark.parametrize("event", BY_TYPE.values(), ids=lambda event: event.type)
+def test_other_nodes_read_an_event_without_its_empty_fields(event: type[Event]) -> None:
+    """An empty field is left out on the wire, so it must have a default. `body` is written as null."""
+    nullable = {name: field for name, field in event.model_fields.items() if NoneType in get_args(field.annotation)}
+    assert {name for name, field in nullable.items() if field.is_required()} <= {"body"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SettingChanged(setting="name", value=None, by=0), IdentityRevoked(user=None),
+        MessageEdited(room=1, message=2, by=2, body=None),
+    ],
+    ids=lambda event: event.type,
+)  # fmt: skip
+def test_an_event_with_an_empty_field_is_the_same_on_another_node(event: Event) -> None:
+    text, _ = encode(event, event.topic, 7, "2026-01-01T00:00:00.000Z")
+    assert parse_entry(text).event == event
 
 
 @pytest.mark.parametrize("body", ["new", None])

@@ -134,6 +134,16 @@ def test_a_server_that_postgresql_refuses_for_good_ends_at_once(
     assert "wrong-password-1" not in last
 
 
+@pytest.mark.parametrize("made", ["empty", "fresh"], ids=["may not create tables", "may not read the tables"])
+def test_a_database_user_without_rights_ends_the_start_with_a_sentence(
+    own: Postgres, make_server: MakeServer, made: str
+) -> None:
+    chosen = own.with_password(getattr(own, made)(), f"user{next(_numbers)}", PASSWORD)
+    code, last = ended(make_server({"HUBBUB_DATABASE_URL": chosen}))
+    assert code == 1
+    assert re.fullmatch(r"hubbub: PostgreSQL refuses: permission denied for .+\. The database user must own .+", last)
+
+
 def test_control_a_refusal_that_is_not_known_is_waited_for(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     url = make_url(own.fresh()).set(database="unknown")
     with pytest.raises(ConnectionRefused):

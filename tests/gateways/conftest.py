@@ -13,7 +13,9 @@ from fastapi import FastAPI, Request, WebSocket
 
 from hubbub.clock import Clock
 from hubbub.delivery.connections import Message
+from hubbub.delivery.fanout import Fanout
 from hubbub.engine.services import Services
+from hubbub.engine.stopping import Stopping
 from hubbub.gateways.native.connection import NativeConnection
 from hubbub.gateways.native.gateway import NativeGateway
 from hubbub.gateways.native.listener import Listener
@@ -87,6 +89,10 @@ def make_app() -> FastAPI:
     return app
 
 
+async def nothing_to_settle() -> None:
+    """Return at once: there are no commands."""
+
+
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[Running]:
     """Serve until the end of the block, with default settings except for those given."""
@@ -97,9 +103,9 @@ async def serving(**settings: Any) -> AsyncIterator[Running]:
         return talks[-1]
 
     metrics = Metrics()
-    services = cast(
-        Services, SimpleNamespace(settings=Settings(**settings), clock=Clock(), metrics=metrics, streams=set())
-    )
+    parts = {"settings": Settings(**settings), "clock": Clock(), "metrics": metrics, "streams": set()}
+    parts |= {"stopping": Stopping(), "fanout": Fanout(), "journal": SimpleNamespace(settle=nothing_to_settle)}
+    services = cast(Services, SimpleNamespace(**parts))
     listener = Listener()
     gateway = await listener.open(make_app(), services, "127.0.0.1", 0, converse=converse)
     try:

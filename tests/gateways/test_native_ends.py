@@ -48,7 +48,7 @@ async def test_shutdown_closes_with_a_delay_to_reconnect_after(serve: Serve) -> 
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
-        running.talks[0].connection.shutdown()
+        running.talks[0].connection.shutdown(1)
         code, reason = await raw.closed()
     assert code == close_codes.GOING_AWAY
     assert 1 <= json.loads(reason)["retry_after"] <= 5

@@ -46,7 +46,7 @@ async def test_messages_of_a_page_are_those_of_the_model(talk: Talk) -> None:
     own = {name: found[seq].keys() for name, seq in seqs.items()}
     rare = {"edited_at", "reply_to", "forwarded", "mentions"}
     assert {name: sorted(keys & rare) for name, keys in own.items()} == {
-        "plain": [], "mention": ["mentions"], "reply": ["reply_to"], "edited": ["edited_at"], "deleted": [],
+        "plain": [], "mention": ["mentions"], "reply": ["mentions", "reply_to"], "edited": ["edited_at"], "deleted": [],
         "room": ["mentions"], "forwarded": ["forwarded"],
     }  # fmt: skip
     assert found[seqs["plain"]]["reactions"] == [

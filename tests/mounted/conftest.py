@@ -22,8 +22,10 @@ def make_mounted(tmp_path: Path) -> Iterator[MakeMounted]:
     """
     made: list[MountedServer] = []
 
-    def make(asgi_server: str = "uvicorn", settings: dict[str, str] | None = None, **options: str) -> MountedServer:
-        server = MountedServer(tmp_path / f"app{len(made)}", asgi_server, **options)
+    def make(
+        asgi_server: str = "uvicorn", settings: dict[str, str] | None = None, app: str = "examples.mounted:app"
+    ) -> MountedServer:
+        server = MountedServer(tmp_path / f"app{len(made)}", asgi_server, app)
         server.settings.update(settings or {})
         made.append(server)
         return server

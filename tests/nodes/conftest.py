@@ -33,6 +33,14 @@ class Site:
         with closing(psycopg.connect(address, autocommit=True)) as connection:
             connection.execute(statement.encode(), values)
 
+    def count(self, rows: str) -> int:
+        """Return the number of `rows`: a table, perhaps with a condition."""
+        address = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with closing(psycopg.connect(address)) as connection:
+            found = connection.execute(f"SELECT count(*) FROM {rows}".encode()).fetchone()
+        assert found is not None
+        return int(found[0])
+
     def interrupt(self) -> None:
         """End the connections of all nodes to the bus. A NATS server stays down until `resume`."""
         if self.bus is not None:
@@ -58,19 +66,28 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_site(kind: str, postgres_server: Postgres, tmp_path: Path) -> Iterator[MakeSite]:
-    """Return `make_site(count, broken)`: started nodes. `broken` is what the last node breaks."""
+    """Return `make_site(count, broken, first, **settings)`: started nodes.
+
+    `broken` is what the last node breaks, `first` what the first node breaks. A setting that is
+    None is left to its default.
+    """
     made: list[Server] = []
     url = postgres_server.empty()
     with nats(tmp_path) as bus:
 
-        def make(count: int, broken: str | None = None) -> Site:
+        def make(count: int, broken: str | None = None, first: str | None = None, **extra: str | None) -> Site:
             address = bus.url if kind == "nats" else "postgresql"
             settings = {"HUBBUB_DATABASE_URL": url, "HUBBUB_BUS_URL": address}
+            settings |= {name: value for name, value in extra.items() if value is not None}
+            breaks = {0: first} | ({count - 1: broken} if broken is not None else {})
             for number in range(count):
-                if broken is not None and number == count - 1:
-                    node = Server(tmp_path / f"node{number}", {**settings, "BROKEN": broken}, BROKEN)
+                if (fault := breaks.get(number)) is not None:
+                    node = Server(tmp_path / f"node{number}", {**settings, "BROKEN": fault}, BROKEN)
                 else:
                     node = Server(tmp_path / f"node{number}", settings)
+                for name, value in extra.items():
+                    if value is None:
+                        del node.settings[name]
                 node.launch()  # all at once: one migrates, the others wait
                 made.append(node)
             for node in made:

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -15,6 +18,8 @@ from hubbub.storage.postgresql_lock import PostgresLock
 from tests.conftest import MakeServer, Run
 from tests.nodes.conftest import MakeSite
 from tests.support.postgres import Postgres
+from tests.support.server import PASSWORD, Server
+from tests.support.waiting import eventually_blocking
 
 
 @pytest.fixture
@@ -32,6 +37,33 @@ def test_nodes_share_the_signing_key_and_the_first_of_them_migrates(make_site: M
     account = site.nodes[0].sign_up()
     for number in range(3):
         assert site.there(account, number).get("/users/me")["id"] == account.id
+
+
+@pytest.mark.faults
+def test_nodes_that_start_together_print_one_link_that_works_once_on_any_of_them(make_site: MakeSite) -> None:
+    site = make_site(3)
+    tokens = {node.setup_link().partition("#")[2] for node in site.nodes}
+    assert len(tokens) == 1
+    (token,) = tokens
+    again = site.nodes[2]
+    assert token in greeting(again), "a node that starts later prints it, too"
+    new = {"password": PASSWORD, "setup": token}
+    made = httpx.post(f"{site.nodes[1].url}/api/users", json={"username": "owner", **new}, trust_env=False)
+    assert made.status_code == 201, made.text
+    assert site.there(site.nodes[0].log_in("owner"), 2).get("/users/me")["role"] == "owner"
+    for node in site.nodes:
+        answer = httpx.post(f"{node.url}/api/users", json={"username": "second", **new}, trust_env=False)
+        assert answer.status_code == 403
+    assert "/setup#" not in greeting(again)
+
+
+def greeting(node: Server) -> str:
+    """Start a node again and return what it has printed and logged then."""
+    node.stop()
+    before, greeted = len(node.log_text()), len(node.log_lines("plain_http"))
+    node.start()
+    eventually_blocking(lambda: len(node.log_lines("plain_http")) > greeted, 20.0, "the operator is greeted")
+    return node.log_text()[before:]
 
 
 @pytest.mark.faults
@@ -80,18 +112,53 @@ def test_servers_with_and_without_a_bus_exclude_each_other(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_node_with_another_schema_is_refused(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = make_url(postgres_server.empty())
-    first = PostgresLock(url, "serve", bus="nats")
-    monkeypatch.setattr(postgresql_lock, "HEAD", "9999")
-    second = PostgresLock(url, "serve", bus="nats")
-    first.acquire()
-    try:
-        with pytest.raises(DatabaseInUse, match="another version of its tables"):
-            second.acquire()
-    finally:
-        second.close()
-        first.close()
+@pytest.mark.parametrize(
+    ("running", "starting", "together"),
+    [
+        (("0011", "0011"), ("0011", "0011"), True),
+        (("0011", "0011"), ("0012", "0012"), False),
+        (("0011", "0011"), ("0012", "0011"), True),
+        (("0011", "0011"), ("0013", "0010"), True),
+        (("0011", "0011"), ("0013", "0012"), False),
+        (("0012", "0011"), ("0011", "0011"), True),
+        (("0012", "0012"), ("0011", "0011"), False),
+        (("0012", "0012"), ("0011", "0010"), False),
+    ],
+)
+def test_nodes_with_other_tables_run_together_if_what_the_newer_one_added_allows_it(
+    postgres_server: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    running: tuple[str, str],
+    starting: tuple[str, str],
+    together: bool,
+) -> None:
+    """Each node has its own revision, and the oldest one that goes with it."""
+    url, made = make_url(postgres_server.empty()), []
+    for newest, oldest in (running, starting):
+        monkeypatch.setattr(postgresql_lock, "HEAD", newest)
+        monkeypatch.setattr(postgresql_lock, "OLDEST", oldest)
+        made.append(PostgresLock(url, "serve", bus="nats"))
+        try:
+            if together or len(made) == 1:
+                made[-1].acquire()
+            else:
+                with pytest.raises(DatabaseInUse, match="another version of its tables"):
+                    made[-1].acquire()
+        except BaseException:
+            for each in made:
+                each.close()
+            raise
+    # Of its own tables, a node that lost its lock takes it again beside the other one.
+    monkeypatch.setattr(postgresql_lock, "HEAD", running[0])
+    monkeypatch.setattr(postgresql_lock, "OLDEST", running[1])
+    if together:
+        with closing(psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))) as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                          [made[0]._name])  # fmt: skip
+        assert not made[0]._is_held()
+        assert made[0]._try() is None
+    for each in made:
+        each.close()
 
 
 @pytest.mark.usefixtures("impatient")

@@ -106,23 +106,26 @@ def test_an_invalid_room_parameter_is_not_found(parameter: str) -> None:
         plain_text.room_of(parameter)
 
 
+ALICE, BOB = 1, 2
+
+
 def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last() -> None:
     presence = Presence()
-    assert presence.enter(1, "alice")
-    assert not presence.enter(1, "alice")
-    assert presence.enter(2, "alice")
-    assert presence.enter(1, "bob")
-    assert not presence.leave(1, "alice")
-    assert presence.leave(1, "alice")
-    assert presence.enter(1, "alice")
+    assert presence.enter(1, ALICE)
+    assert not presence.enter(1, ALICE)
+    assert presence.enter(2, ALICE)
+    assert presence.enter(1, BOB)
+    assert not presence.leave(1, ALICE)
+    assert presence.leave(1, ALICE)
+    assert presence.enter(1, ALICE)
 
 
 def test_invisible_connections_cause_no_join_and_leave_notices() -> None:
     presence = Presence()
-    assert not presence.enter(1, "alice", visible=False)
-    assert not presence.leave(1, "alice")
-    assert not presence.enter(1, "alice", visible=False)
-    assert presence.enter(1, "alice"), "the user is visible now"
-    assert not presence.enter(1, "alice", visible=False)
-    assert [presence.leave(1, "alice") for _ in range(3)] == [False, False, True]
-    assert presence.enter(1, "alice"), "there is one notice for each stay"
+    assert not presence.enter(1, ALICE, visible=False)
+    assert not presence.leave(1, ALICE)
+    assert not presence.enter(1, ALICE, visible=False)
+    assert presence.enter(1, ALICE), "the user is visible now"
+    assert not presence.enter(1, ALICE, visible=False)
+    assert [presence.leave(1, ALICE) for _ in range(3)] == [False, False, True]
+    assert presence.enter(1, ALICE), "there is one notice for each stay"

@@ -1,6 +1,6 @@
 """`examples/mounted.py` with one guarantee broken, for negative controls.
 
-The environment variable BROKEN names the fault, as in broken_server. ASGI servers run it as
+The environment variable BROKEN names the faults, as in broken_server. ASGI servers run it as
 `tests.support.broken_mounted:app`.
 """
 
@@ -24,4 +24,5 @@ def deaf_to_revocations() -> None:
     ConnectionHub._identity_revoked = deaf  # type: ignore[method-assign]
 
 
-{**FAULTS, "deaf-to-revocations": deaf_to_revocations}[os.environ["BROKEN"]]()
+for fault in os.environ["BROKEN"].split():
+    {**FAULTS, "deaf-to-revocations": deaf_to_revocations}[fault]()

@@ -5,7 +5,9 @@ control starts a broken server and finds no violation, its test is blind. Run as
 tests.support.broken_server serve …`.
 """
 
+import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,13 +15,15 @@ from typing import Any
 
 from sqlalchemy import Connection, RootTransaction
 
+from hubbub import workers
 from hubbub.bus.remote import RemoteBus
 from hubbub.cli import main
+from hubbub.clock import Clock
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain import rules
 from hubbub.domain.commands import SendMessage, SettingCommand
 from hubbub.domain.model import Membership
-from hubbub.engine import positioning
+from hubbub.engine import guests, positioning
 from hubbub.engine.batch import Batch
 from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
@@ -216,9 +220,60 @@ def share_database() -> None:
     PostgresLock.acquire = lambda self: None  # type: ignore[method-assign]
 
 
+def slow_commit() -> None:
+    """Take a second for each COMMIT of messages; breaks nothing."""
+    commit = Journal._commit
+
+    def slow(self: Journal, transaction: RootTransaction) -> bool:
+        if any(isinstance(pending.command, SendMessage) for pending in self._in_flight):
+            time.sleep(1.0)
+        return commit(self, transaction)
+
+    Journal._commit = slow  # type: ignore[method-assign]
+
+
+def silent_commit() -> None:
+    """Commit messages, and neither answer nor publish them."""
+    hand_back = Journal._hand_back
+
+    def silent(self: Journal, batch: Batch) -> None:
+        if not any(isinstance(pending.command, SendMessage) for pending in batch.commands):
+            hand_back(self, batch)
+
+    Journal._hand_back = silent  # type: ignore[method-assign]
+
+
+def hasty_end() -> None:
+    """Close connections at SIGTERM without waiting for what is being written."""
+
+    async def settle(self: Journal) -> None:
+        pass
+
+    Journal.settle = settle  # type: ignore[method-assign]
+
+
 def deaf() -> None:
     """Ignore all messages of the bus."""
     RemoteBus._handle = lambda self, payload: None  # type: ignore[method-assign]
+
+
+def mute() -> None:
+    """Send no signals to other nodes."""
+    RemoteBus.signal = lambda self, kind, content, topic=None: None  # type: ignore[method-assign]
+
+
+def quick_guests() -> None:
+    """Look for guests without a connection once a second; breaks nothing."""
+    guests.INTERVAL, guests.SETTLED = 1.0, 0
+
+
+def trust_silence() -> None:
+    """Take nodes that are not heard for dead."""
+
+    async def hears_all(services: object) -> bool:
+        return True
+
+    guests.hears_all = hears_all
 
 
 def no_positions() -> None:
@@ -230,6 +285,43 @@ def no_positions() -> None:
 def quick_positions() -> None:
     """Compare topics with the log once a second; breaks nothing."""
     positioning.INTERVAL = 1.0
+
+
+def kill_workers() -> None:
+    """Kill all workers when the parent is told to stop."""
+
+    def kill(self: workers.Supervisor, code: int) -> None:
+        self._stopping, self._code = True, code
+        for child in self._children:
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+
+    workers.Supervisor._stop = kill  # type: ignore[method-assign]
+    workers.ENDED_WELL = (*workers.ENDED_WELL, -signal.SIGKILL)
+
+
+def short_lived() -> None:
+    """Let a worker end as soon as it serves and has its orders."""
+    obey = workers.Worker._obey
+
+    async def obey_and_end(self: workers.Worker, message: bytes, stop: asyncio.Event) -> bytes | None:
+        order = await obey(self, message, stop)
+        if message == workers.SERVING:
+            os._exit(7)
+        return order
+
+    workers.Worker._obey = obey_and_end  # type: ignore[method-assign]
+
+
+def impatient_parent() -> None:
+    """Start workers again soon; breaks nothing."""
+    workers.FIRST_DELAY = 0.01
+
+
+def hour_ahead() -> None:
+    """Let the time of day be an hour ahead; breaks nothing."""
+    now = Clock.now
+    Clock.now = lambda self: now(self) + 3_600_000  # type: ignore[method-assign]
 
 
 def rank_all_as_staff() -> None:
@@ -253,9 +345,19 @@ FAULTS = {
     "keep-epoch": keep_epoch,
     "never-look-back": never_look_back,
     "share-database": share_database,
+    "slow-commit": slow_commit,
+    "silent-commit": silent_commit,
+    "hasty-end": hasty_end,
     "deaf": deaf,
+    "mute": mute,
     "no-positions": no_positions,
+    "quick-guests": quick_guests,
     "quick-positions": quick_positions,
+    "kill-workers": kill_workers,
+    "short-lived": short_lived,
+    "impatient-parent": impatient_parent,
+    "trust-silence": trust_silence,
+    "hour-ahead": hour_ahead,
     "rank-all-as-staff": rank_all_as_staff,
 }
 

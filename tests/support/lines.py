@@ -42,12 +42,17 @@ async def line(socket: ClientConnection, within: float = DEADLINE) -> str:
     return text
 
 
-async def until(socket: ClientConnection, wanted: str, within: float = DEADLINE) -> list[str]:
-    """Read until a line equals `wanted`; return all lines, this one last."""
+async def until(
+    socket: ClientConnection, wanted: str, within: float = DEADLINE, silence: float = DEADLINE
+) -> list[str]:
+    """Read until a line equals `wanted`; return all lines, this one last.
+
+    `silence` is how long the next line may take, in seconds.
+    """
     seen: list[str] = []
     async with asyncio.timeout(within):
         while not seen or seen[-1] != wanted:
-            seen.append(await line(socket))
+            seen.append(await line(socket, silence))
     return seen
 
 

@@ -15,6 +15,7 @@ import psutil
 
 from tests.support.server import PASSWORD, STOP_DEADLINE, Account, Server
 from tests.support.waiting import eventually_blocking
+from tests.support.workers import runs
 
 UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws")
 SERVERS: Mapping[str, Sequence[str]] = {
@@ -30,6 +31,16 @@ SERVERS: Mapping[str, Sequence[str]] = {
 
 The pages are docs/mounting.md and docs/library.md.
 """
+GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "--no-control-socket", "--worker-class")
+WORKERS: Mapping[str, Sequence[str]] = {
+    "uvicorn": (*UVICORN, "websockets-sansio", "--workers", "2"),
+    "uvicorn-reload": (*UVICORN, "websockets-sansio", "--reload"),
+    "gunicorn": (*GUNICORN, "uvicorn_worker.UvicornWorker"),
+    "gunicorn-asgi": (*GUNICORN, "asgi"),
+    "granian": (*SERVERS["granian"], "--workers", "2"),
+    "hypercorn": ("-m", "hypercorn", "--workers", "2", "--bind", "127.0.0.1:{port}"),
+}
+"""The servers with two workers each, and one that starts its process again."""
 _numbers = itertools.count(1)
 _http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -37,10 +48,16 @@ _http = httpx.Client(trust_env=False, timeout=30.0, limits=httpx.Limits(max_keep
 class MountedServer(Server):
     """A `Server` whose users log in at the host application, with its tokens."""
 
-    def __init__(self, data: Path, server: str = "uvicorn", app: str = "examples.mounted:app") -> None:
+    def __init__(
+        self,
+        data: Path,
+        server: str = "uvicorn",
+        app: str = "examples.mounted:app",
+        servers: Mapping[str, Sequence[str]] = SERVERS,
+    ) -> None:
         super().__init__(data / "chat")
         self.log_path = data.parent / f"{data.name}.log"
-        self.launcher = [part.format(port=self.port) for part in SERVERS[server]]
+        self.launcher = [part.format(port=self.port) for part in servers[server]]
         self.where = [app]
         self.settings.update({"APP_DATA": str(data), "APP_ORIGIN": self.origin})
 
@@ -56,7 +73,7 @@ class MountedServer(Server):
             for worker in workers:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     worker.kill()
-        eventually_blocking(lambda: not any(map(_runs, workers)), STOP_DEADLINE, "the workers have ended")
+        eventually_blocking(lambda: not any(map(runs, workers)), STOP_DEADLINE, "the workers have ended")
 
     @property
     def origin(self) -> str:
@@ -91,11 +108,3 @@ class MountedServer(Server):
         """Log out at the host application."""
         answer = _http.post(f"{self.origin}/logout", headers=account.headers)
         assert answer.status_code == 303, answer.text
-
-
-def _runs(worker: psutil.Process) -> bool:
-    """Return True if a process still holds its files, which a zombie does not."""
-    try:
-        return worker.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 CHUNK = 65_536
@@ -38,7 +39,7 @@ class Link:
             self.reset()
 
     async def _pump(self, source: "Side", sink: "Side", change: Callable[[bytes], bytes] | None) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while True:
                 await self.proxy.reading.wait()
                 data = await source.reader.read(CHUNK)
@@ -49,6 +50,8 @@ class Link:
                     await asyncio.sleep(self.proxy.latency)
                 sink.writer.write(change(data) if change else data)
                 await sink.writer.drain()
+        except OSError:  # a reset, as by a server that is killed with unread input
+            self.reset()
 
     def _filter(self, data: bytes) -> bytes:
         kept = []
@@ -71,6 +74,11 @@ class Side:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+
+    @property
+    def port(self) -> int:
+        """The peer's port."""
+        return int(self.writer.get_extra_info("peername")[1])
 
     def half_close(self) -> None:
         """Send the end of the stream, and keep reading."""
@@ -133,11 +141,21 @@ class ServerFrames:
         return taken
 
 
-class Proxy:
-    """Listen on a port of its own and forward to `port` on the loopback."""
+async def first_that_accepts(ports: Sequence[int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the first of these ports on the loopback that accepts; raise OSError if none does."""
+    for port in ports[:-1]:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection("127.0.0.1", port)
+    return await asyncio.open_connection("127.0.0.1", ports[-1])
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+
+class Proxy:
+    """Listen on a port of its own and forward to the first of `ports` on the loopback that accepts."""
+
+    def __init__(self, *ports: int) -> None:
+        self.ports = ports
+        self.counts: Counter[int] = Counter()
+        """Connections to each port."""
         self.latency = 0.0
         self.drop: Callable[[bytes], bool] | None = None
         self.dropped = 0
@@ -174,7 +192,8 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            server = Side(*await asyncio.open_connection("127.0.0.1", self.port))
+            server = Side(*await first_that_accepts(self.ports))
+            self.counts[server.port] += 1
         except (OSError, asyncio.CancelledError):
             Side(reader, writer).reset()
             return

@@ -582,7 +582,7 @@ export interface MembersPage {
 
 /** The users a message mentions. */
 export interface Mentions {
-  /** The ids of members mentioned by name and, for `here`, of members who were connected. */
+  /** The ids of members mentioned by name, of the author of the message it replies to and, for `here`, of members who were connected. */
   users?: number[];
   /** Whether the message mentions all members (`@room`). */
   room?: boolean;

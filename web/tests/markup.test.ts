@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { gist } from "../src/features/markup/gist";
 import { colours } from "../src/features/markup/colours";
+import linkCorpus from "../../contract/fixtures/links.json";
 import corpus from "../../contract/fixtures/mentions.json";
 import { candidates, isGroupMention, meaning } from "../src/features/markup/mentions";
 import { parse } from "../src/features/markup/parse";
 import { DEEPEST } from "../src/features/markup/rules";
-import type { Block, Inline } from "../src/features/markup/tree";
-import { addressAt, targetOf } from "../src/state/links";
+import { plain, type Block, type Inline } from "../src/features/markup/tree";
+import { targetOf } from "../src/state/links";
 
 /** A tree in short form: `p[b[bold] i[it]]`. */
 const short = (body: string): string => parse(body).map(block).join(" ");
@@ -31,7 +32,7 @@ describe("Markdown", () => {
     ["**a *b* c** and snake_case_name, 2 * 3 * 4", "p[strong[a emphasis[b] c] and snake_case_name, 2 * 3 * 4]"],
     ["||the *end*|| a || b |||", "p[spoiler[the emphasis[end]] a || b |||]"],
     ["|| the end || a ||*b|| *c `||` d", "p[spoiler[ the end ] a spoiler[*b] *c code[||] d]"],
-    ["one\n   two  \nthree\\\nfour", "p[one\n   two  \nthree\nfour]"],
+    ["one\n   two  \nthree\\\nfour", "p[one\n   two  \nthree\\\nfour]"],
     ["one\n\n\ntwo", "p[one] p[two]"],
     ["```py x\nif a:\n    b\n```\nafter", "code:py[if a:\n    b] p[after]"],
     ["```\n**no** @ann https://a.example", "code:[**no** @ann https://a.example]"],
@@ -45,6 +46,15 @@ describe("Markdown", () => {
     ["|a|b|\n|-|-|\n|1|2|", "p[|a|b|\n|-|-|\n|1|2|]"],
     ["\\*as typed\\* \\a \\@ann", "p[*as typed* \\a @ann]"],
     ["plain words, nothing else", "p[plain words, nothing else]"],
+    ["> said\nanswer\n> said\n> > deeper\n> answer", "quote[p[said]] p[answer] quote[p[said] quote[p[deeper]] p[answer]]"],
+    ["- a\nb\n- c\n  d\n1. e\nf", "ul[p[a]] p[b] ul[p[c\nd]] ol:1[p[e]] p[f]"],
+    ["> - a\n> b\n- > c\n  d\ne", "quote[ul[p[a]] p[b]] ul[quote[p[c]] p[d]] p[e]"],
+    ["2*3*4 *a*b 2**3**4 f(*args, **kw)", "p[2*3*4 *a*b 2**3**4 f(*args, **kw)]"],
+    ["(*a*), *b*: **c**! \"*d*\" *e*-*f*", 'p[(emphasis[a]), emphasis[b]: strong[c]! "emphasis[d]" emphasis[e]-emphasis[f]]'],
+    ["これは**太字**です 이것은 **굵게**는", "p[これはstrong[太字]です 이것은 strong[굵게]는]"],
+    ["C:\\Users\\new\\(1).txt \\d+\\. \\# \\! end\\", "p[C:\\Users\\new\\(1).txt \\d+\\. \\# \\! end\\]"],
+    ["\\> a\n\\- b\n1\\. c\nd \\> e \\- f 1\\. g", "p[> a\n- b\n1. c\nd \\> e \\- f 1\\. g]"],
+    ["\\`a\\` \\|\\| \\~\\~ \\[a\\] \\<b> https\\://a.example \\_", "p[`a` || ~~ [a] <b> https://a.example _]"],
   ])("reads %j", (body, tree) => expect(short(body)).toBe(tree));
 
   it.each([">", "-", "1.", "- -", "> >", "```", "```\n```", "* * *", "", " "])("shows %j as it was typed", (body) =>
@@ -184,8 +194,10 @@ describe("links", () => {
     expect(short(`[my bank](${address})`)).toContain(` (${host})`);
   });
 
-  it("end before an invisible character", () => {
-    expect(addressAt("https://a.example/\u202egpj.exe", 0)).toBe("https://a.example/");
+  it.each(linkCorpus)("begin and end as on the server: $why", ({ body, links }) => {
+    const written = (nodes: readonly Inline[]): string[] =>
+      nodes.flatMap((node) => (node.kind === "link" ? [plain(node.children)] : "children" in node ? written(node.children) : []));
+    expect(parse(body).flatMap((one) => (one.kind === "paragraph" ? written(one.children) : []))).toEqual(links);
   });
 });
 
@@ -267,6 +279,14 @@ describe("hostile texts", () => {
     "[a](<b",
     "[a](b)",
     "https://",
+    "https://a]",
+    "https://a'",
+    "https://a.\u3042",
+    "https://a.a.",
+    "https://\u3042\u30fb",
+    "1\\.",
+    "\\>",
+    "> a\nb\n",
     "://",
     "x://",
     ">>",

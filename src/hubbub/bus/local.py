@@ -1,6 +1,7 @@
 """The bus of a single server, which has no other nodes to send entries to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hubbub.domain.events import Entry
 
@@ -14,6 +15,7 @@ class LocalBus:
     connects = False
     connected = True
     epoch = ""
+    node = ""
 
     def start(self, listener: object) -> None:
         """Do nothing: there are no other nodes."""
@@ -28,6 +30,12 @@ class LocalBus:
         """Do nothing: there are no other nodes."""
 
     def alert(self) -> None:
+        """Do nothing: there are no other nodes."""
+
+    def signal(self, kind: str, content: Mapping[str, Any], topic: str | None = None) -> None:
+        """Do nothing: there are no other nodes."""
+
+    def on_signal(self, kind: str, receiver: object, *, any_epoch: bool = False) -> None:
         """Do nothing: there are no other nodes."""
 
     async def close(self) -> None:

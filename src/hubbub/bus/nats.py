@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 MAX_QUEUED = 8 * 2**20
 """Bytes that wait to be sent."""
+SIGNAL_BYTES = 64 * 1024
+"""Bytes of signals that are sent in one message."""
+HEAD_BYTES = 1_000
+"""Bytes for the head of a message with signals."""
 MAX_UNREAD_MESSAGES = 10_000
 MAX_UNREAD_BYTES = 8 * 2**20
 """What waits to be read in one topic."""
@@ -37,6 +41,8 @@ FLUSH_TIMEOUT = 5
 PING_INTERVAL = 5
 MAX_PINGS = 2
 """A server that leaves so many pings unanswered is gone."""
+PULSE = 1.0
+"""Seconds after which a server that does not answer counts as away, and between two questions."""
 SCHEMES = ("nats", "tls")
 
 
@@ -135,6 +141,7 @@ class NatsBus(RemoteBus):
         self._queue.clear()
         self._queued = 0
         work = asyncio.create_task(self._work(client))
+        watch = asyncio.create_task(self._watch(client))
         closed = asyncio.create_task(ended.wait())
         try:
             await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
@@ -142,9 +149,9 @@ class NatsBus(RemoteBus):
                 work.result()
         finally:
             self.connected = False
-            work.cancel()
-            closed.cancel()
-            await asyncio.gather(work, closed, return_exceptions=True)
+            for task in (work, watch, closed):
+                task.cancel()
+            await asyncio.gather(work, watch, closed, return_exceptions=True)
             await _close(client)
 
     async def _connect(self, ended: asyncio.Event) -> "Client":
@@ -205,6 +212,7 @@ class NatsBus(RemoteBus):
                 self._queued -= len(payload)
                 await client.publish(subject, payload)
                 self.counts.sent += 1
+            await self._send_signals(client)
             wait: float | None = None
             if self._heads or self._everything:
                 wait = heads_at - loop.time()
@@ -220,6 +228,34 @@ class NatsBus(RemoteBus):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
+
+    async def _send_signals(self, client: "Client") -> None:
+        """Send the signals that wait, those for one topic to the nodes that follow it."""
+        while self._signals:
+            most = min(SIGNAL_BYTES, self._max_payload - HEAD_BYTES)
+            topic, signals = self._signals.take(most, one_topic=True)
+            payload = self._codec.encode(self.epoch, {}, signals=signals)
+            if len(payload) > self._max_payload:
+                self.counts.dropped += 1
+                continue
+            await client.publish(self._prefix + (topic or "heads"), payload)
+            self.counts.sent += 1
+
+    async def _watch(self, client: "Client") -> None:
+        """Notice a server that does not answer, long before its connection ends."""
+        while True:
+            await asyncio.sleep(PULSE)
+            answer = asyncio.ensure_future(client.flush(PING_INTERVAL * (MAX_PINGS + 2)))
+            try:
+                answered, _ = await asyncio.wait((answer,), timeout=PULSE)
+                silent = not answered and self.connected
+                if silent:
+                    self._fell_silent()
+                await answer  # not cancelled while the connection lives: the library would read no more
+            finally:
+                answer.cancel()
+            if silent:
+                self._answers_again()
 
     async def _change(self, client: "Client") -> list[str]:
         """Apply changes of interest; return the topics that are subscribed to now."""

@@ -3,7 +3,8 @@
 A notification is a hint with topics and their heads; receivers read the entries from the log. One
 notification is sent per commit, or per several commits when they come faster than PostgreSQL takes
 notifications. It is sent after the commit, since NOTIFY in a transaction of the journal would make
-all commits of the database wait for each other. For two to four small nodes.
+all commits of the database wait for each other. Signals have notifications of their own, and are
+collected for SIGNALS_INTERVAL. For two to four small nodes.
 
 https://www.postgresql.org/docs/current/sql-notify.html
 """
@@ -25,6 +26,10 @@ MAX_PAYLOAD = 7_999
 """Bytes of a notification, by PostgreSQL."""
 MOST_HEADS = 200
 """Heads of a notification, at first. Fewer if the topics are long."""
+SIGNAL_BYTES = 7_000
+"""Bytes of signals in a notification, without its head."""
+SIGNALS_INTERVAL = 0.02
+"""Seconds between two notifications with signals."""
 ANSWER_TIMEOUT = 5.0
 """Seconds after which a connection without an answer is replaced."""
 CHECK_INTERVAL = 5.0
@@ -89,16 +94,29 @@ class PostgresBus(RemoteBus):
         await self._execute(connection, "SET synchronous_commit = off", ())  # a hint need not be on disk
         await self._execute(connection, f'LISTEN "{self._channel}"', ())
         self._established()
+        loop = asyncio.get_running_loop()
+        signals_at = checked_at = loop.time()
         while True:
             self._wake.clear()
-            while self._heads or self._everything:
-                await self._execute(connection, "SELECT pg_notify(%s, %s)", (self._channel, self._payload()))
-                self.counts.sent += 1
-            try:
-                async with asyncio.timeout(CHECK_INTERVAL):
+            if self._heads or self._everything:
+                await self._notify(connection, self._payload())
+            if self._signals and loop.time() >= signals_at:
+                signals_at = loop.time() + SIGNALS_INTERVAL
+                _, signals = self._signals.take(SIGNAL_BYTES)
+                await self._notify(connection, self._codec.encode(self.epoch, {}, signals=signals).decode())
+            if self._heads or self._everything:
+                continue
+            until = signals_at if self._signals else checked_at + CHECK_INTERVAL
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
                     await self._wake.wait()
-            except TimeoutError:
+            if loop.time() >= checked_at + CHECK_INTERVAL:
+                checked_at = loop.time()
                 await self._execute(connection, "SELECT 1", ())
+
+    async def _notify(self, connection: "AsyncConnection[Any]", payload: str) -> None:
+        await self._execute(connection, "SELECT pg_notify(%s, %s)", (self._channel, payload))
+        self.counts.sent += 1
 
     def _payload(self) -> str:
         most = MOST_HEADS

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from random import uniform
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from hubbub.bus.interest import LINGER, Interest
 from hubbub.bus.messages import Codec, Unreadable
+from hubbub.bus.signals import BYE, HELLO, Receiver, SignalQueue
 from hubbub.domain.events import Entry
 
 FIRST_RETRY, LAST_RETRY = 0.25, 5.0
@@ -65,6 +66,8 @@ class RemoteBus(ABC):
         self._interest = Interest()
         self._heads: dict[str, int] = {}
         self._everything = False
+        self._signals = SignalQueue()
+        self._receivers: dict[str, list[tuple[Receiver, bool]]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -96,8 +99,22 @@ class RemoteBus(ABC):
         self._everything = True
         self._wake.set()
 
+    @property
+    def node(self) -> str:
+        return self._codec.node
+
+    def signal(self, kind: str, content: Mapping[str, Any], topic: str | None = None) -> None:
+        if self.connected and self._signals.put(kind, content, topic):
+            self._wake.set()
+        else:
+            self.counts.dropped += 1
+
+    def on_signal(self, kind: str, receiver: Receiver, *, any_epoch: bool = False) -> None:
+        self._receivers.setdefault(kind, []).append((receiver, any_epoch))
+
     async def close(self) -> None:
         self._listener = None
+        self.signal(BYE, {})
         loop = asyncio.get_running_loop()
         until = loop.time() + FLUSH_TIMEOUT
         # The last commits of this node. There is no event for the end of two queues.
@@ -121,7 +138,7 @@ class RemoteBus(ABC):
 
     def _has_unsent(self) -> bool:
         """Return whether something waits to be sent."""
-        return bool(self._heads) or self._everything
+        return bool(self._heads) or self._everything or bool(self._signals)
 
     @abstractmethod
     def _joined(self, topic: str) -> None:
@@ -143,6 +160,7 @@ class RemoteBus(ABC):
             except Exception as error:  # whatever the client library raises, the bus tries again
                 reason = f"{type(error).__name__}: {error}"[:500]
             was, self.connected = self.connected, False
+            self._signals.clear()
             if self.counts.connects > before:
                 retry = FIRST_RETRY
             self._report(reason, first=was or retry == FIRST_RETRY)
@@ -183,6 +201,19 @@ class RemoteBus(ABC):
         self.connected = True
         self.counts.connects += 1
         logger.info("bus_connected", bus=self.kind)
+        self.signal(HELLO, {})
+        self._check(None)
+        self._wake.set()
+
+    def _fell_silent(self) -> None:
+        """Note that the connection stands and carries nothing."""
+        self.connected = False
+        logger.warning("bus_silent", bus=self.kind, advice=OUTAGE)
+
+    def _answers_again(self) -> None:
+        """Note that the connection carries messages again. Some may have been lost."""
+        self.connected = True
+        logger.info("bus_answers", bus=self.kind)
         self._check(None)
         self._wake.set()
 
@@ -211,15 +242,17 @@ class RemoteBus(ABC):
         try:
             message = self._codec.decode(payload)
         except Unreadable as error:
-            if not self.counts.ignored:
-                logger.warning("bus_message_ignored", bus=self.kind, reason=str(error)[:200])
-            self.counts.ignored += 1
+            self._ignore(str(error))
             return
         listener = self._listener
         if message.node == self._codec.node or listener is None:
             return
         self.counts.received += 1
-        if message.epoch != self.epoch:
+        same_epoch = message.epoch == self.epoch
+        for kind, content, topic in message.signals:
+            if topic is None or topic in self._interest:
+                self._receive_signal(message.node, kind, content, same_epoch=same_epoch)
+        if not same_epoch:
             listener.doubt_epoch()
             return
         if message.everything:
@@ -228,6 +261,20 @@ class RemoteBus(ABC):
             listener.receive(message.entries)
         elif message.heads:
             listener.announce(message.heads)
+
+    def _receive_signal(self, node: str, kind: str, content: Mapping[str, Any], *, same_epoch: bool) -> None:
+        for receiver, any_epoch in self._receivers.get(kind, ()):
+            if not same_epoch and not any_epoch:
+                continue
+            try:
+                receiver(node, content)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                self._ignore(f"{kind}: {error!r}")
+
+    def _ignore(self, reason: str) -> None:
+        if not self.counts.ignored:
+            logger.warning("bus_message_ignored", bus=self.kind, reason=reason[:200])
+        self.counts.ignored += 1
 
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()

@@ -36,7 +36,7 @@ def _sentence(error: Exception) -> str:
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
-    from hubbub.storage.db_errors import disk_is_full
+    from hubbub.storage.db_errors import NotPermitted, disk_is_full
     from hubbub.storage.locks import InUse
     from hubbub.storage.migrate import TooNew
     from hubbub.storage.postgresql_startup import NotUp
@@ -44,7 +44,9 @@ def _sentence(error: Exception) -> str:
 
     if isinstance(error, HubbubError):
         return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
-    if isinstance(error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp):
+    if isinstance(
+        error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted
+    ):
         return str(error)
     raise error
 

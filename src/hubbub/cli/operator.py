@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from hubbub.control import DIFFERENT_VERSIONS, SOCKET, Answer, Request, short_path
+from hubbub.control import DIFFERENT_VERSIONS, Answer, Request, short_path, sockets
 
 MAX_REQUEST = 64 * 1024
 TIMEOUT = 30.0
@@ -35,32 +35,38 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask_server(data: Path, request: Request) -> Answer | None:
-    """Return the answer of the server on this data folder; None if none is running.
+    """Return the answer of a server on this data folder; None if none is running.
 
-    Blocks.
+    Any of the processes that share the folder acts for the site. Blocks.
 
     Raises RequestRefused, OSError.
     """
-    with closing(_Connection(data / SOCKET)) as connection:
-        try:
-            connection.connect()
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            return None
-        method, path = request.route
-        content = None if method == "GET" else request.model_dump_json().encode()
-        if content is None:
-            path = f"{path}?{urlencode(request.model_dump(exclude_none=True))}"
-        elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
-            raise RequestRefused(f"The request is too large: at most {MAX_REQUEST} bytes.")
-        try:
-            connection.request(method, path, content, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer: Answer = orjson.loads(response.read())
-            if response.status != 200:
-                refusal: Any = answer["error"]
-                raise RequestRefused(str(refusal["message"]))
-        except (ConnectionError, http.client.IncompleteRead):
-            raise RequestRefused(STOPPED) from None
-        except (http.client.HTTPException, ValueError, LookupError, TypeError):
-            raise RequestRefused(DIFFERENT_VERSIONS) from None
+    for path in sockets(data).values():
+        with closing(_Connection(path)) as connection:
+            try:
+                connection.connect()
+            except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+                continue
+            return _ask(connection, request)
+    return None
+
+
+def _ask(connection: _Connection, request: Request) -> Answer:
+    method, path = request.route
+    content = None if method == "GET" else request.model_dump_json().encode()
+    if content is None:
+        path = f"{path}?{urlencode(request.model_dump(exclude_none=True))}"
+    elif len(content) > MAX_REQUEST:  # the server would close the connection while it is being sent
+        raise RequestRefused(f"The request is too large: at most {MAX_REQUEST} bytes.")
+    try:
+        connection.request(method, path, content, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer: Answer = orjson.loads(response.read())
+        if response.status != 200:
+            refusal: Any = answer["error"]
+            raise RequestRefused(str(refusal["message"]))
+    except (ConnectionError, http.client.IncompleteRead):
+        raise RequestRefused(STOPPED) from None
+    except (http.client.HTTPException, ValueError, LookupError, TypeError):
+        raise RequestRefused(DIFFERENT_VERSIONS) from None
     return answer

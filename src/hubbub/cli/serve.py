@@ -14,6 +14,7 @@ from hubbub.cli.options import Config, Data
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on (default: 8000).")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many processes serve the port (default: 1).")] = None,
     data: Data = None,
     config: Config = None,
     settings: Annotated[
@@ -22,14 +23,19 @@ def serve(
     ] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    given = {"host": host, "port": port, "data": data}
+    given = {"host": host, "port": port, "workers": workers, "data": data}
     flags = {key: value for key, value in given.items() if value is not None}
     chosen = options.settings(options.pairs(settings or []) | flags, config)
     with loading():
         from hubbub import main as composition
 
+    worker = None
+    if chosen.workers > 1:
+        from hubbub import workers as processes
+
+        worker = processes.start(chosen)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(composition.serve(chosen))
+        runner.run(composition.serve(chosen, worker))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

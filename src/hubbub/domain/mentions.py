@@ -5,7 +5,7 @@ A mention is `@` and a run of name characters, except
 * after a letter, digit, mark or underscore, as in an e-mail address, or after a backslash;
 * in code: between backticks within a paragraph, or in a block fenced by three or more backticks or
   tildes;
-* in a link, from `://` to the next blank.
+* in a link, from `://` to its end (`hubbub.domain.links`).
 
 The dots, dashes and underscores at the end of a run may belong to the name or to the sentence. Only
 the names of the room's members decide that (`candidates`). `@room` and `@here` are special names.
@@ -19,6 +19,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from hubbub.domain.links import end_of_link
 from hubbub.domain.names import MAX_USER_NAME, is_name_character
 from hubbub.domain.text import COMPOSED, MAX_MENTIONS, TooLong, normalise
 
@@ -32,7 +33,7 @@ MAX_RUN = COMPOSED * MAX_USER_NAME
 """In characters, before normalisation. A longer run is not a name."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
-_TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://\S+|(?<!\w)@(?=[\w.-])")
+_TOKEN = re.compile(r"\\[\\`@]|`+|(?<=[A-Za-z0-9])://|(?<!\w)@(?=[\w.-])")
 _SIGN = re.compile(r"@(?<!\w@)[\w.-]")
 """The pattern starts with a literal `@`, so that the search skips quickly from one to the next."""
 _HERE = re.compile("@(?i:here)")
@@ -150,6 +151,8 @@ def _scan(body: str, start: int, end: int) -> Iterator[Piece]:
         at = token.end()
         if token[0][0] == "`":
             at = _after_code(backticks, token.start(), at)
+        elif token[0][0] == ":":
+            at = end_of_link(body, token.start(), end)
         elif token[0] == "@" and not _is_mark(body, at - 2, start):
             piece = _parse_mention(body, token.start(), end)
             if piece is not None:

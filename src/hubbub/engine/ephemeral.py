@@ -6,7 +6,7 @@ one frame.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hubbub.clock import Clock
@@ -16,6 +16,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import SetIdle, Signal, Typing, WatchPresence
 from hubbub.domain.errors import Forbidden, NotFound
 from hubbub.domain.model import Presence, room_topic
+from hubbub.domain.text import MAX_WATCHED
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.engine.ports import Read
 from hubbub.engine.presence import absent
@@ -49,6 +50,8 @@ class Ephemeral:
         self._due_soon = False
         self._unannounced: dict[Connection, dict[int, None]] = {}
         self._presences.wake = self._wake
+        self.on_typing: Callable[[int, int, str], None] | None = None
+        """Called with a room, a user and their name if the other members are to be told."""
 
     async def handle(self, live: LiveConnection, signal: Signal) -> dict[str, Any]:
         """Execute the signal and return its answer.
@@ -92,9 +95,22 @@ class Ephemeral:
         live.typing_sent = recent | {room: now}
         if len(members) > TYPING_CROWD or not self._presences.is_visible(user):
             return
-        frame = wire.dumps({"type": "typing", "room": room, "by": user, "name": live.user.name})
+        self._send_typing(members, room, user, live.user.name, live.connection)
+        if self.on_typing is not None:
+            self.on_typing(room, user, live.user.name)
+
+    def typed_elsewhere(self, room: int, user: int, name: str) -> None:
+        """Tell the members on this node that a user types on another node, which has checked the user's rights."""
+        members = self._fanout.members(room_topic(room))
+        if len(members) <= TYPING_CROWD and room not in self._archived and not self._presences.is_hidden(user):
+            self._send_typing(members, room, user, name)
+
+    def _send_typing(
+        self, members: Iterable[Connection], room: int, user: int, name: str, own: Connection | None = None
+    ) -> None:
+        frame = wire.dumps({"type": "typing", "room": room, "by": user, "name": name})
         for connection in list(members):
-            if connection is not live.connection and connection.buffered() < BEHIND:
+            if connection is not own and connection.buffered() < BEHIND:
                 self._fanout.send(connection, frame)
 
     # --- presence ------------------------------------------------------------------------------------------------
@@ -116,6 +132,14 @@ class Ephemeral:
         unknown = self._presences.unknown(users)
         if unknown:
             for user, (chosen, version) in (await self._read(presence.chosen, unknown, self._clock.now())).items():
+                self._presences.chose(user, chosen, version)
+
+    async def reload_statuses(self) -> None:
+        """Load the statuses of watched users who are offline again: a change may have been missed."""
+        users = self._presences.watched_and_offline()
+        for start in range(0, len(users), MAX_WATCHED):
+            part = users[start : start + MAX_WATCHED]
+            for user, (chosen, version) in (await self._read(presence.chosen, part, self._clock.now())).items():
                 self._presences.chose(user, chosen, version)
 
     def _wake(self) -> None:

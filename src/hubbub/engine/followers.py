@@ -9,7 +9,8 @@ stored after the effect, or together with it. (topic, seq) identifies an effect.
   new, and reads topics in pages when much is.
 * One process of the site works for a follower: the owner of its lease. The fencing number of the
   lease is checked by every write of the engine, so that an owner that stood still and comes back
-  changes nothing.
+  changes nothing. A lease has ended when its time is over by the clock of another process, or when
+  that process has seen no renewal for the length of a lease: clocks may differ, and be set.
 * Everything is written by commands of the journal, in the background of the users' commands.
 """
 
@@ -33,17 +34,23 @@ from hubbub.domain.commands.followers import (
 from hubbub.domain.errors import HubbubError
 from hubbub.domain.events import Entry, FollowerChanged
 from hubbub.domain.model import SECURITY, SYSTEM
+from hubbub.domain.model.followers import Lease
 from hubbub.engine.follower import Follower
 from hubbub.engine.follower_positions import Positions
 from hubbub.engine.follower_runner import Kind, Runner
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
+from hubbub.engine.site_lease import SiteLease
 
 INTERVAL = 15.0
 """Seconds between two comparisons of heads with positions."""
 LEASE = 10_000
 """Milliseconds for which an owner keeps its followers without renewing the lease."""
 RENEWAL = 3.0
+MIN_RENEWAL = 0.05
+"""Seconds between two looks at the leases, the longest and the shortest time."""
+NO_TOPICS = ""
+"""The scope of a lease that no follower works under."""
 HINT_DELAY = 0.05
 """Seconds for which the engine collects hints, so that a busy room costs few statements."""
 
@@ -70,6 +77,9 @@ class Followers:
         self._exclusive, self._interval, self._lease, self._renewal = exclusive, interval, lease, renewal
         self.owner = secrets.token_hex(8)
         self._runners: dict[str, Runner] = {}
+        self._site_leases: dict[str, SiteLease] = {}
+        self._stands: dict[str, tuple[int, float]] = {}
+        """Leases of others: their stored end, and since when it has been the same."""
         self._positions = Positions(journal)
         self._kinds: dict[str, Kind] = {}
         self._hints: set[str] = set()
@@ -122,6 +132,13 @@ class Followers:
         if self._started:
             runner.start()
             self.refresh()
+
+    async def hold(self, name: str) -> SiteLease:
+        """Compete for a lease of work without topics, until `stop`. Raises HubbubError."""
+        await self._journal.submit(RegisterFollower(name=name, scope=NO_TOPICS, start="beginning"), SYSTEM)
+        lease = self._site_leases.setdefault(name, SiteLease(self._clock))
+        self.refresh()
+        return lease
 
     async def detach(self, name: str) -> None:
         """End the work of this process for a follower, which stays stored."""
@@ -181,8 +198,9 @@ class Followers:
             self._leases.clear()
             wait: float | None = self._renewal
             try:
-                if self._runners:
+                if self._runners or self._site_leases:
                     await self._renew()
+                    wait = self._until_next_renewal()
                 if self._exclusive and all(runner.owned for runner in self._runners.values()):
                     wait = None  # nothing else can change them
             except HubbubError as error:
@@ -194,14 +212,32 @@ class Followers:
                     await self._leases.wait()
 
     async def _renew(self) -> None:
-        until = self._clock.monotonic() + self._lease / 1_000
-        names = tuple(self._runners)
-        command = LeaseFollowers(owner=self.owner, names=names, lease=self._lease, exclusive=self._exclusive)
+        now, length = self._clock.monotonic(), self._lease / 1_000
+        names = (*self._runners, *self._site_leases)
+        ended = tuple((name, end) for name, (end, since) in self._stands.items() if now - since >= length)
+        command = LeaseFollowers(
+            owner=self.owner, names=names, lease=self._lease, exclusive=self._exclusive, ended=ended
+        )
         leases = (await self._journal.submit(command, SYSTEM)).answer["leases"]
+        until = float("inf") if self._exclusive else now + length
         for name in names:
-            runner = self._runners.get(name)
-            if runner is not None:
-                runner.leased(leases.get(name), float("inf") if self._exclusive else until)
+            holder = self._runners.get(name) or self._site_leases.get(name)
+            if holder is not None:
+                holder.leased(leases.get(name), until)
+        self._note_others(leases)
+
+    def _note_others(self, leases: Mapping[str, Lease]) -> None:
+        now, before = self._clock.monotonic(), self._stands
+        others = {name: lease.until for name, lease in leases.items() if not lease.fence}
+        self._stands = {
+            name: (end, before[name][1] if name in before and before[name][0] == end else now)
+            for name, end in others.items()
+        }
+
+    def _until_next_renewal(self) -> float:
+        """Return the seconds until the leases are looked at again: sooner if one of another process may have ended."""
+        first = min((since for _, since in self._stands.values()), default=float("inf"))
+        return max(MIN_RENEWAL, min(self._renewal, first + self._lease / 1_000 - self._clock.monotonic()))
 
     # --- metrics --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ with those this process wrote.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -38,7 +39,15 @@ class History:
     def mark(self) -> Mark:
         """Return what this process knows of the database."""
         epoch, newest = self._state
-        return Mark(epoch, self._run, None if newest is None else Commit(*newest))
+        return Mark(epoch, self._run, None if newest is None else Commit(*newest), number=self._number)
+
+    def write(self, data: Path, mark: Mark) -> None:
+        """Write the high-water mark of the data folder."""
+        epochs.write(data, mark, alone=self._alone)
+
+    def close(self, data: Path) -> None:
+        """Write the last high-water mark, after the journal has ended."""
+        epochs.close(data, self.mark, alone=self._alone)
 
     def verify(self, connection: Connection) -> bool:
         """Check that the database contains what this process committed.

@@ -63,6 +63,7 @@ MAX_BACKGROUND_BYTES = 16 * 1024
 """A batch takes background commands up to this size, but at least one, so that they neither delay
 users' commands noticeably nor wait for ever."""
 SWEEP_INTERVAL = 0.1
+SETTLE_INTERVAL = 0.01
 RECONNECT = 0.25
 """Seconds between two attempts to look up an unknown COMMIT."""
 MAX_REPEATS = 4
@@ -121,6 +122,16 @@ class Journal:
         self._stopping = True
         self._wake.put(True)
         await asyncio.to_thread(self._thread.join, 10.0)
+
+    async def settle(self) -> None:
+        """Return when the commands that are queued now are answered: at the latest after DEADLINE.
+
+        Background commands are not waited for.
+        """
+        queued = (*self._in_flight, *self._waiting)
+        await asyncio.sleep(0)  # a batch that was handed back before is answered after this
+        while any(not each.answered and not each.command.background for each in queued):  # noqa: ASYNC110
+            await asyncio.sleep(SETTLE_INTERVAL)
 
     @property
     def is_stopped(self) -> bool:
@@ -252,6 +263,10 @@ class Journal:
             if self._history is not None and self._history.verify(connection):
                 self._ids = None
                 self._loop.call_soon_threadsafe(self.on_new_epoch, self._history.mark.epoch)
+            if self._ids is not None:
+                if not self._ids.hold(connection):  # another node has taken the number since the connection ended
+                    self._ids = None
+                connection.commit()
             self._writer.is_verified = True
         return connection
 

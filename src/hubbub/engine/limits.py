@@ -1,19 +1,29 @@
 """Rate limits per user, account name and address.
 
-Their memory is bounded, whatever clients send.
+Their memory is bounded, whatever clients send. They hold for the whole site, within bounds
+(`shared_limits`).
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from hubbub.clock import Clock
 from hubbub.domain.errors import RateLimited
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import TooLong
+from hubbub.engine.ports import Bus
+from hubbub.engine.shared_limits import SharedLimits, digest
 from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 
 MAX_BUCKETS = 20_000
+DEBT = 3
+"""Bursts that a bucket may lack: a client may use up the bursts of four nodes at once, and pays for all of them."""
+QUIET_RATE = 1 / 8
+"""The part of a user's rate up to which a node does not tell the others."""
+QUIET_BURST = 1 / 4
+"""The same for the burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +59,45 @@ class BucketTable:
 
     def __init__(self, limit: Limit, most: int = MAX_BUCKETS) -> None:
         self.refused = 0
+        self.on_taken: Callable[[Hashable, float], None] | None = None
+        """Called with the key and the time of each token that is given out."""
         self._limit = limit
         self._most = most
-        self._buckets: OrderedDict[object, Bucket] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: object, now: float) -> float:
+    def take(self, key: Hashable, now: float) -> float:
         """Take one token for `key`. Returns 0, or the seconds to wait if there is none."""
+        wait = self._bucket(key, now).take(now)
+        if wait > 0:
+            self.refused += 1
+        elif self.on_taken is not None:
+            self.on_taken(key, now)
+        return wait
+
+    def charge(self, key: Hashable, tokens: int, now: float) -> None:
+        """Take tokens that another node has given out. `key` may lack up to DEBT bursts then."""
+        self._bucket(key, now).charge(tokens, now, DEBT * self._limit.burst)
+
+    def _bucket(self, key: Hashable, now: float) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = Bucket(self._limit.rate, self._limit.burst, now)
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        wait = bucket.take(now)
-        self.refused += wait > 0
-        return wait
+        return bucket
 
 
 class Limits:
-    """All rate limits. `enabled` is False if the settings switch them off."""
+    """All rate limits. `enabled` is False if the settings switch them off.
 
-    def __init__(self, clock: Clock, *, enabled: bool) -> None:
+    With a `bus`, the nodes of the site tell each other what they have counted.
+    """
+
+    def __init__(self, clock: Clock, *, enabled: bool, bus: Bus | None = None) -> None:
         self.enabled = enabled
         self._clock = clock
         self._sends = BucketTable(SENDS)
@@ -82,6 +107,22 @@ class Limits:
         self._accounts = BucketTable(LOGINS_PER_ACCOUNT)
         self._addresses = BucketTable(LOGINS_PER_ADDRESS)
         self._signups = BucketTable(SIGNUPS_PER_ADDRESS)
+        self._shared = self._share(bus) if bus is not None and enabled else None
+
+    def _share(self, bus: Bus) -> SharedLimits:
+        quiet = {"sends": SENDS, "commands": COMMANDS, "searches": SEARCHES}
+        tables = {
+            "sends": self._sends, "commands": self._commands, "searches": self._searches, "rooms": self._rooms,
+            "accounts": self._accounts, "addresses": self._addresses, "signups": self._signups,
+        }  # fmt: skip
+        shared = SharedLimits(bus, self._clock.monotonic, tables)
+        for name, table in tables.items():
+            table.on_taken = _tell(shared, name, quiet.get(name))
+        return shared
+
+    def stop(self) -> None:
+        if self._shared is not None:
+            self._shared.stop()
 
     @property
     def refused(self) -> dict[str, int]:
@@ -132,9 +173,24 @@ class Limits:
         """Count a sign-up. Raises RateLimited."""
         self._check(self._signups, network(address), "Too many new accounts from your network. Try again later.")
 
-    def _check(self, table: BucketTable, key: object, sentence: str | None = None) -> None:
+    def _check(self, table: BucketTable, key: Hashable, sentence: str | None = None) -> None:
         if not self.enabled:
             return
+        if self._shared is not None and isinstance(key, str):
+            key = digest(key)
         wait = table.take(key, self._clock.monotonic())
         if wait > 0:
             raise RateLimited(sentence, retry_after=wait)
+
+
+def _tell(shared: SharedLimits, name: str, limit: Limit | None) -> Callable[[Hashable, float], None]:
+    """Return a function that reports a token: each one, or with a `limit` those of keys near it."""
+    if limit is None:
+        return lambda key, _now: shared.taken(name, key)
+    allowance = BucketTable(Limit(limit.rate * QUIET_RATE, round(limit.burst * QUIET_BURST)))
+
+    def tell(key: Hashable, now: float) -> None:
+        if allowance.take(key, now) > 0:
+            shared.taken(name, key)
+
+    return tell

@@ -6,6 +6,7 @@ the heads. What was published above those heads meanwhile is applied before anyt
 removal or a revocation that races with a greeting cannot be missed.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import uniform
@@ -17,7 +18,7 @@ from hubbub.clock import Clock
 from hubbub.delivery.connections import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.domain.disconnects import Disconnect
-from hubbub.domain.errors import Busy, NotFound, RateLimited, Unauthenticated
+from hubbub.domain.errors import Busy, HubbubError, NotFound, RateLimited, Unauthenticated
 from hubbub.domain.events import (
     AccountDisabled,
     Entry,
@@ -34,9 +35,9 @@ from hubbub.domain.events import (
     SessionRevoked,
     StatusChanged,
 )
-from hubbub.domain.model import SECURITY, SITE, Actor, Role, room_topic, user_topic
+from hubbub.domain.model import SECURITY, SITE, Actor, Role, Status, room_topic, user_topic
 from hubbub.engine.archived_rooms import ArchivedRooms
-from hubbub.engine.ordered_entries import RETRY, OrderedEntries
+from hubbub.engine.ordered_entries import PAGE, RETRY, OrderedEntries
 from hubbub.engine.ports import Bus, Read
 from hubbub.engine.presence import Presences
 from hubbub.features import sessions, sync
@@ -68,6 +69,8 @@ class LiveConnection:
     ended: bool = False
     typing_sent: dict[int, float] | None = None
     """By room, the monotonic time at which the user's typing was last announced."""
+    joining: dict[str, asyncio.Task[None]] | None = None
+    """By topic, what reads the entries that were delivered before the connection could join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,10 @@ class ConnectionHub:
         self._doubted_at = float("-inf")
         self.on_announced: Callable[[Collection[str]], None] = lambda topics: None
         """Called with topics that have new entries, also those that no connection follows."""
+        self.on_status: Callable[[int, Status, int], None] = lambda user, status, version: None
+        """Called with a user, the status that the user has set, and its version."""
+        self.on_loss: Callable[[], None] = lambda: None
+        """Called if messages of other nodes may have been lost."""
         self.on_doubt: Callable[[], None] = lambda: None
         """Called if the database may have gone back in time, or have another epoch."""
         self._watchers: list[Callable[[Sequence[Entry]], None]] = []
@@ -199,6 +206,8 @@ class ConnectionHub:
         if live is None:
             return
         live.ended = True
+        for topic in list(live.joining or ()):
+            _stop_joining(live, topic)
         self.presences.disconnected(live.user.id, connection)
         if _discard(self._by_user, live.user.id, live):
             self._bus.leave(user_topic(live.user.id))
@@ -217,6 +226,11 @@ class ConnectionHub:
                 if len(found) == most:
                     break
         return found
+
+    def topics_of(self, user: int) -> list[str] | None:
+        """Return the topics that the user's connections follow; None if a connection follows all of the user's."""
+        found = [live.only_topic for live in self._by_user.get(user, ()) if live.greeting is None]
+        return None if None in found else list(dict.fromkeys(topic for topic in found if topic is not None))
 
     def identities(self) -> list[AuthenticatedUser]:
         """Return the user of each session with a live connection, once per session."""
@@ -284,6 +298,8 @@ class ConnectionHub:
 
     def check(self, topics: Collection[str] | None) -> None:
         """Compare topics, or all live ones, with the log soon."""
+        if topics is None:
+            self.on_loss()
         self._ordered.check(topics)
 
     async def compare(self) -> None:
@@ -395,7 +411,38 @@ class ConnectionHub:
             if live.greeting is not None:
                 live.greeting.append(entry)
             elif live.only_topic in (None, room_topic(event.room)):
-                self._join(live, room_topic(event.room), event.details.head or 0)
+                self._join_from(live, room_topic(event.room), event.details.head or 0)
+
+    def _join_from(self, live: LiveConnection, topic: str, head: int) -> None:
+        """Subscribe a connection that has the entries up to `head`, and send what it lacks.
+
+        Topics arrive in any order relative to each other: entries of the room may have been delivered
+        before the membership was known here.
+        """
+        _stop_joining(live, topic)
+        if not self._shared or (self._ordered.order.last(topic) or 0) <= head:
+            self._join(live, topic, head)
+            return
+        live.joining = live.joining or {}
+        live.joining[topic] = asyncio.create_task(self._catch_up(live, topic, head))
+
+    async def _catch_up(self, live: LiveConnection, topic: str, after: int) -> None:
+        order = self._ordered.order
+        while (last := order.last(topic) or 0) > after:
+            try:
+                found = await self._read(sync.missed, live.user.id, topic, after, last, PAGE)
+            except NotFound:  # no longer a member
+                return
+            except HubbubError as error:
+                logger.warning("entries_not_read", topics=1, code=error.code)
+                await asyncio.sleep(RETRY)
+                continue
+            for entry in found:
+                self._fanout.send(live.connection, entry.text, entry.event)
+            after = found[-1].seq if found else last
+        if live.joining is not None:
+            live.joining.pop(topic, None)
+        self._join(live, topic, after)
 
     def _room_removed(self, event: RoomRemoved, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
@@ -405,6 +452,7 @@ class ConnectionHub:
             elif live.only_topic == room_topic(event.room):
                 self._end(live, Disconnect.REMOVED)
             else:
+                _stop_joining(live, room_topic(event.room))
                 self._fanout.leave(live.connection, room_topic(event.room))
                 self._forget_late(live, room_topic(event.room))
 
@@ -423,7 +471,11 @@ class ConnectionHub:
         """
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
         for live in list(self._by_user.get(event.user, ())):
-            self._fanout.leave(live.connection, entry.topic)
+            _stop_joining(live, entry.topic)
+            if live.only_topic == entry.topic and live.greeting is None:
+                self._end(live, Disconnect.REMOVED)
+            else:
+                self._fanout.leave(live.connection, entry.topic)
 
     def _room_archived_or_restored(self, event: RoomArchived | RoomRestored, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
@@ -447,6 +499,7 @@ class ConnectionHub:
     def _status_changed(self, event: StatusChanged, entry: Entry) -> None:
         self._fanout.broadcast(entry.text, entry.topic, entry.event)
         self.presences.chose(event.person, event.status, entry.seq)
+        self.on_status(event.person, event.status, entry.seq)
 
     def _end(self, live: LiveConnection, why: Disconnect, retry_after: float | None = None) -> None:
         logger.info("connection_ended", why=why.name.lower(), user=live.user.id)
@@ -501,6 +554,12 @@ def _snapshot(
         return None
     site = identity.role is not Role.GUEST
     return sync.snapshot(connection, identity.id, site=site, epoch=epoch, have=have, now=now)
+
+
+def _stop_joining(live: LiveConnection, topic: str) -> None:
+    task = live.joining.pop(topic, None) if live.joining else None
+    if task is not None:
+        task.cancel()
 
 
 def _discard(index: dict[Any, dict[LiveConnection, None]], key: Any, live: LiveConnection) -> bool:

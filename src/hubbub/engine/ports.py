@@ -38,6 +38,10 @@ class Bus(Protocol):
     """The epoch of what this node publishes. The node sets it."""
 
     @property
+    def node(self) -> str:
+        """The id of this node: another one after each start. Empty if there are no others."""
+
+    @property
     def connects(self) -> bool:
         """Whether there can be other nodes. It does not change."""
 
@@ -59,6 +63,25 @@ class Bus(Protocol):
 
     def alert(self) -> None:
         """Make the other nodes compare all their topics with the log, and their epochs."""
+
+    def signal(self, kind: str, content: Mapping[str, Any], topic: str | None = None) -> None:
+        """Tell the other nodes, or only those that follow `topic`, something that is not stored.
+
+        Signals of one node arrive in order, at most once. What cannot be sent soon is dropped.
+        `content` is a JSON object of at most 6,000 bytes in ASCII. Raises ValueError if it is
+        longer, TypeError if it is not JSON.
+        """
+
+    def on_signal(
+        self, kind: str, receiver: Callable[[str, Mapping[str, Any]], None], *, any_epoch: bool = False
+    ) -> None:
+        """Call `receiver(node, content)` for signals of a kind. A kind may have several receivers.
+
+        The content may come from a newer or older version. If it does not fit, the receiver raises
+        LookupError, TypeError or ValueError, and the signal is ignored. Signals of another epoch
+        are passed only with `any_epoch`. Kinds without a receiver are ignored. "hello" and "bye"
+        come from the bus of a node that has connected, and of one that leaves for good.
+        """
 
     async def close(self) -> None:
         """Stop. Nothing is delivered afterwards."""

@@ -2,14 +2,15 @@
 
 A pure reducer. It holds the soft state of one node: nothing is stored, and everything expires.
 
-A user is online while they have a connection that has been greeted, and for GRACE seconds after the
-last connection has ended, so that reloading a page does not count as going offline. A connection
-hears only about the users it watches.
+A user is online while they have a connection that has been greeted, on this node or another one, and
+for GRACE seconds after the last connection has ended, so that reloading a page does not count as
+going offline. A connection hears only about the users it watches.
 """
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hubbub.delivery.connections import Connection
 from hubbub.domain.model import Presence, Status
@@ -20,12 +21,23 @@ GRACE = 5.0
 ONLINE = Status(status="online")
 
 
+class Devices(NamedTuple):
+    """The greeted connections of a user on one node."""
+
+    idle: bool
+    """Whether all of them are idle."""
+    rooms: tuple[int, ...] | None = None
+    """The rooms that they follow; None for all rooms of the user."""
+
+
 @dataclass(slots=True)
 class UserPresence:
     """The presence of one user, kept while the user is online or watched."""
 
     connections: dict[Connection, bool | None] = field(default_factory=dict)
     """By connection: None during the greeting, then whether the connection is idle."""
+    elsewhere: dict[str, Devices] | None = None
+    """The user's devices on the other nodes, by node."""
     chosen: Status = ONLINE
     version: int = -1
     """The seq in the user's own topic at which `chosen` was valid; -1 while `chosen` is unknown."""
@@ -39,13 +51,21 @@ class UserPresence:
     """The monotonic time of the reminder in the queue."""
 
     def is_connected(self) -> bool:
+        return bool(self.elsewhere) or self.is_connected_here()
+
+    def is_connected_here(self) -> bool:
         return any(idle is not None for idle in self.connections.values())
+
+    def is_idle_here(self) -> bool:
+        return all(idle is not False for idle in self.connections.values())
 
     def is_online(self, monotonic: float) -> bool:
         return self.is_connected() or (self.gone_at is not None and monotonic < self.gone_at + GRACE)
 
     def is_idle(self) -> bool:
-        return all(idle is not False for idle in self.connections.values()) if self.is_connected() else self.was_idle
+        if self.elsewhere and not all(devices.idle for devices in self.elsewhere.values()):
+            return False
+        return self.is_idle_here() if self.is_connected() else self.was_idle
 
 
 def absent(user: int, chosen: Status) -> Presence:
@@ -71,6 +91,9 @@ class Presences:
         self._watched: dict[Connection, tuple[int, ...]] = {}
         self._dirty: dict[int, None] = {}
         self._due: list[tuple[float, int]] = []
+        self._elsewhere: dict[int, UserPresence] = {}
+        self.touched: Callable[[int], None] | None = None
+        """Called with each user about whom something may have changed."""
         self.wake: Callable[[], None] = lambda: None
 
     # --- changes -------------------------------------------------------------------------------------------------
@@ -128,6 +151,34 @@ class Presences:
         self._remind(user, found)
         self._touch(user)
 
+    def on_node(self, user: int, node: str, devices: Devices, chosen: Status, version: int) -> None:
+        """Note the user's devices on another node, in place of those noted before.
+
+        `chosen` is the user's status at `version` of their own topic, as that node knows it.
+        """
+        found = self._get_or_add(user)
+        if found.elsewhere is None:
+            found.elsewhere = {}
+        found.elsewhere[node] = devices
+        self._elsewhere[user] = found
+        self.chose(user, chosen, version)
+        self._touch(user)
+
+    def left_node(self, user: int, node: str) -> None:
+        """Note that the user has no devices on another node any more. Idempotent."""
+        found = self._elsewhere.get(user)
+        if found is None or not found.elsewhere or node not in found.elsewhere:
+            return
+        was_idle = found.is_idle()
+        del found.elsewhere[node]
+        if not found.elsewhere:
+            found.elsewhere = None
+            del self._elsewhere[user]
+        if not found.is_connected():
+            found.was_idle, found.gone_at = was_idle, self._monotonic()
+            self._remind(user, found)
+        self._touch(user)
+
     def watch(self, connection: Connection, users: Iterable[int]) -> None:
         """Set which users the connection watches, in place of those it watched before."""
         before, after = self._watched.pop(connection, ()), tuple(dict.fromkeys(users))
@@ -167,9 +218,44 @@ class Presences:
         found = self._users.get(user)
         return found is not None and found.version >= 0 and self._chosen(found).status != "invisible"
 
+    def is_hidden(self, user: int) -> bool:
+        """Return whether the user is known to be invisible."""
+        found = self._users.get(user)
+        return found is not None and self._chosen(found).status == "invisible"
+
+    def is_elsewhere(self, user: int) -> bool:
+        """Return whether the user is connected to another node."""
+        return user in self._elsewhere
+
+    def elsewhere(self, room: int) -> list[int]:
+        """Return the visible users of other nodes who follow the room if they are members of it."""
+        found = []
+        for user, each in self._elsewhere.items():
+            if each.version < 0 or (each.chosen.status == "invisible" and self._chosen(each).status == "invisible"):
+                continue
+            for devices in (each.elsewhere or {}).values():
+                if devices.rooms is None or room in devices.rooms:
+                    found.append(user)
+                    break
+        return found
+
+    def here(self, user: int) -> tuple[bool, Status, int] | None:
+        """Return whether the user's devices on this node are idle, the status, and its version.
+
+        None if there are none.
+        """
+        found = self._users.get(user)
+        if found is None or not found.is_connected_here():
+            return None
+        return found.is_idle_here(), found.chosen, found.version
+
     def unknown(self, users: Iterable[int]) -> list[int]:
         """Return those of `users` whose chosen status is unknown."""
         return [user for user in users if (found := self._users.get(user)) is None or found.version < 0]
+
+    def watched_and_offline(self) -> list[int]:
+        """Return the users who are watched and have no connection on any node."""
+        return [user for user in self._watchers if not self._users[user].is_connected()]
 
     def __len__(self) -> int:
         return len(self._users)
@@ -231,6 +317,8 @@ class Presences:
 
     def _touch(self, user: int) -> None:
         self._dirty[user] = None
+        if self.touched is not None:
+            self.touched(user)
         self.wake()
 
     def _expire(self) -> None:
@@ -262,7 +350,7 @@ class Presences:
 
     def _forget_if_gone(self, user: int) -> None:
         found = self._users.get(user)
-        if found is not None and not found.connections and user not in self._watchers:
+        if found is not None and not found.connections and not found.elsewhere and user not in self._watchers:
             found.announced = None
             if not found.is_online(self._monotonic()):
                 del self._users[user]

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,7 @@ from hubbub.engine.passwords import Passwords
 from hubbub.engine.ports import Bus
 from hubbub.engine.search import SearchIndex
 from hubbub.engine.site_settings import LiveSettings
+from hubbub.engine.stopping import Stopping
 from hubbub.engine.webhooks import Webhooks
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
@@ -35,6 +36,9 @@ from hubbub.outbound import OutboundClient
 from hubbub.protocol.tokens import Credential, Tokens
 from hubbub.settings import Settings
 from hubbub.storage.database import Database
+
+if TYPE_CHECKING:
+    from hubbub.engine.site_presence import SitePresence
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,8 +114,8 @@ class _Watched(Generic[T]):
 class Stream(Protocol):
     """A response that lasts until the client or the server ends it."""
 
-    def shutdown(self) -> None:
-        """End it because the server stops."""
+    def shutdown(self, among: int) -> None:
+        """End it because the server stops: one of so many connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,13 @@ class Services:
     history: History
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
+    site_presence: "SitePresence | None" = None
+    """Set on a node with a bus."""
+    number: int = 0
+    """The number of this process among those that share its data folder."""
+    worker: int | None = None
+    """The same number if the metrics of all these processes are shown together, else None."""
+    stopping: Stopping = field(default_factory=Stopping)
     external_auth: ExternalAuth | None = None
     """Set if the host application authenticates the users."""
 

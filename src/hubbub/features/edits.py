@@ -11,7 +11,7 @@ from hubbub.features.shared import search_index
 from hubbub.features.shared.access import get_message
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
-from hubbub.features.shared.mentions import MessageText, resolve
+from hubbub.features.shared.mentions import MessageText, resolve, with_author
 from hubbub.storage import edits, log, mentions, messages
 from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import StoredMessage
@@ -22,8 +22,9 @@ from hubbub.storage.transaction import Transaction
 def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
     """Edit a message.
 
-    The edit history keeps the former text. In rooms whose new members cannot read older messages,
-    the event has no text, because the message may be older than their membership.
+    An edited reply goes on mentioning the author it answers. The edit history keeps the former
+    text. In rooms in which new members cannot read older messages, the event has no text, because
+    the message may be older than their membership.
     """
     command, actor, message = request.command, request.actor, request.message
     room, seq = command.room, command.message
@@ -34,8 +35,11 @@ def edit(request: Request[EditMessage], tx: Transaction) -> MaybePosition:
         return {}
     edits.add(tx, room, seq, message.edited_at or message.at, message.body)
     before = _mentioned(message)
-    text = MessageText(room, actor, command.body, command.online, before, message.body)
+    text = MessageText(room, actor, command.body, command.online, before, message.body, command.elsewhere)
     after = resolve(tx, {seq: text}).get(seq)
+    if message.reply_to is not None and before is not None:
+        author = messages.repliable(tx, [(room, message.reply_to)]).get((room, message.reply_to))
+        after = with_author(after, author, actor) if author in before.users else after
     mentions.replace(tx, MessagePlace(room, seq, actor.id), before, after)
     event_body = command.body if request.own.history == "all" else None
     event = MessageEdited(room=room, message=seq, by=actor.id, body=event_body, mentions=after, mentioned=before)

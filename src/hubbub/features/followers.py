@@ -31,9 +31,11 @@ from hubbub.domain.model import Actor, Gone, Nothing
 from hubbub.domain.model.followers import Advanced, DeadLetter, Follower, Lease, Leases, Progress
 from hubbub.domain.text import timestamp
 from hubbub.features.shared.followers import (
+    HOUSEKEEPING,
     REFUSALS,
     Fenced,
     advance_all,
+    check_site_lease,
     dead_letters_of,
     register,
     replay,
@@ -83,17 +85,26 @@ def remove(request: Request[RemoveFollower], tx: Transaction) -> Progress:
 
 @handles(LeaseFollowers)
 def lease(request: Request[LeaseFollowers], tx: Transaction) -> Leases:
-    """Renew or take leases. A lease that was renewed a moment ago is left alone."""
+    """Renew or take leases. A lease that was renewed a moment ago is left alone.
+
+    An end that is too far away is that of a clock that has been set, and is replaced.
+    """
     command = request.command
     found = followers.lock(tx, command.names)
     waiting = followers.with_retries(tx.connection, command.names)
     until = EXCLUSIVE_LEASE if command.exclusive else tx.now + command.lease
     owner = command.owner
     others = {name for name, each in found.items() if each.owner != owner}
-    free = {name for name in others if command.exclusive or found[name].lease_until <= tx.now}
+    ended = set(command.ended)
+    free = {
+        name
+        for name in others
+        if command.exclusive or found[name].lease_until <= tx.now or (name, found[name].lease_until) in ended
+    }
     nearly = until - command.lease // 10
+    renewed = [name for name in found if name not in others and not nearly <= found[name].lease_until <= until]
     followers.take(tx, sorted(free), owner, until)
-    followers.renew(tx, [name for name in found if name not in others and found[name].lease_until < nearly], until)
+    followers.renew(tx, renewed, until)
     leases = {
         name: Lease(
             each.state,
@@ -103,6 +114,7 @@ def lease(request: Request[LeaseFollowers], tx: Transaction) -> Leases:
             each.next_attempt_at,
             each.replay_seq is not None,
             name in waiting,
+            until if name in free or name in renewed else each.lease_until,
         )
         for name, each in found.items()
     }
@@ -186,6 +198,7 @@ def settle_dead_letter(request: Request[SettleDeadLetter], tx: Transaction) -> N
 
 @handles(ForgetDeadLetters)
 def forget_dead_letters(request: Request[ForgetDeadLetters], tx: Transaction) -> Gone:
+    check_site_lease(tx, HOUSEKEEPING, request.command.fence)
     return {"gone": followers.forget_dead_letters(tx, request.command.before, request.command.limit)}
 
 
@@ -243,9 +256,9 @@ def _dead_letter(tx: Transaction, command: RetryDeadLetter | DropDeadLetter) -> 
 
 
 def _existing(tx: Transaction, name: str) -> StoredFollower:
-    """Lock a follower. Raises NotFound."""
+    """Lock a follower. Raises NotFound, also for a lease that no follower works under."""
     found = followers.lock(tx, [name]).get(name)
-    if found is None:
+    if found is None or not found.scope:
         raise NotFound()
     return found
 
@@ -340,7 +353,8 @@ def describe(connection: Connection, each: StoredFollower) -> Follower:
 def dead_letters(connection: Connection, actor: Actor, name: str, after: str, limit: int) -> list[DeadLetter]:
     """Return dead letters after a `topic,seq`, in that order. Raises Forbidden, NotFound."""
     rules.may_manage_followers(actor)
-    if followers.find(connection, name) is None:
+    found = followers.find(connection, name)
+    if found is None or not found.scope:
         raise NotFound()
     return dead_letters_of(connection, name, after, limit)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from hubbub.domain.commands import Prunable, Prune, TrimTopic
 from hubbub.domain.model import Gone
+from hubbub.features.shared.followers import HOUSEKEEPING, check_site_lease
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.storage import accounts, idempotency_keys, invites, log
@@ -24,6 +25,7 @@ def trim(request: Request[TrimTopic], tx: Transaction) -> Gone:
     Answer with their number. The topic of a user who is gone goes with its last entry.
     """
     command = request.command
+    check_site_lease(tx, HOUSEKEEPING, command.fence)
     if not tx.knows(command.topic):
         return {"gone": 0}
     gone = log.trim(tx, command.topic, command.before, command.limit)
@@ -40,4 +42,5 @@ def prune(request: Request[Prune], tx: Transaction) -> Gone:
     What has not ended stays, whatever `before` is.
     """
     command = request.command
+    check_site_lease(tx, HOUSEKEEPING, command.fence)
     return {"gone": PRUNING[command.what](tx, min(command.before, tx.now), command.limit)}

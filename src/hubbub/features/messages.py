@@ -14,7 +14,7 @@ from hubbub.domain.text import MAX_ID, timestamp
 from hubbub.features.shared.access import get_membership, get_message
 from hubbub.features.shared.guard import Request, posted_before
 from hubbub.features.shared.handlers import handles, handles_run
-from hubbub.features.shared.mentions import MessageText, resolve
+from hubbub.features.shared.mentions import MessageText, resolve, with_author
 from hubbub.storage import accounts, history, log, mentions, messages, rooms
 from hubbub.storage.history import HistoryRow, RoomView
 from hubbub.storage.mentions import MessagePlace
@@ -26,9 +26,12 @@ Answer = dict[str, object]
 
 @handles_run(SendMessage)
 def send(run: Sequence[Request[SendMessage]], tx: Transaction) -> list[Position | HubbubError]:
-    """Send a run of messages. Duplicates within the run get no seq of their own."""
+    """Send a run of messages. Duplicates within the run get no seq of their own.
+
+    A reply mentions the author of the message it answers.
+    """
     replied_to = [(r.command.room, r.command.reply_to) for r in run if r.command.reply_to is not None]
-    existing = messages.existing(tx, replied_to) if replied_to else set()
+    repliable = messages.repliable(tx, replied_to) if replied_to else {}
     mentioned = resolve(tx, _texts(run))
     results: list[Position | HubbubError] = []
     new: list[NewMessage] = []
@@ -40,14 +43,17 @@ def send(run: Sequence[Request[SendMessage]], tx: Transaction) -> list[Position 
         reply_to = command.reply_to
         if key in sent:
             results.append(posted_before(command, sent[key]))
-        elif reply_to is not None and (reply_to < request.own.sees_from or (command.room, reply_to) not in existing):
+        elif reply_to is not None and (reply_to < request.own.sees_from or (command.room, reply_to) not in repliable):
             results.append(NotFound("The message you are replying to was not found."))
         else:
             digest = command.digest()
-            message = _append(command, actor, digest, tx, command.body, mentioned=mentioned.get(index))
+            found = mentioned.get(index)
+            if reply_to is not None:
+                found = with_author(found, repliable[command.room, reply_to], actor)
+            message = _append(command, actor, digest, tx, command.body, mentioned=found)
             new.append(message)
-            if index in mentioned:
-                new_mentions.append((MessagePlace(message.room, message.seq, message.author), mentioned[index]))
+            if found is not None:
+                new_mentions.append((MessagePlace(message.room, message.seq, message.author), found))
             sent[key] = (digest, message.seq)
             results.append({"topic": room_topic(command.room), "seq": message.seq})
     if new:
@@ -114,9 +120,9 @@ def _view(connection: Connection, user: int, room: int) -> RoomView:
 def _texts(run: Sequence[Request[SendMessage]]) -> dict[int, MessageText]:
     """Return the texts that may contain mentions, by their index in the run."""
     return {
-        index: MessageText(request.command.room, request.actor, request.command.body, request.command.online)
+        index: MessageText(command.room, request.actor, command.body, command.online, elsewhere=command.elsewhere)
         for index, request in enumerate(run)
-        if may_mention(request.command.body)
+        if may_mention((command := request.command).body)
     }
 
 

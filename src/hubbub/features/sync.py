@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from hubbub.domain.commands import EventsSince
 from hubbub.domain.errors import NotFound
+from hubbub.domain.events import Entry
 from hubbub.domain.model import SITE, Room, Status, User, room_topic, user_topic
 from hubbub.storage import accounts, log, members, rooms, statuses
 from hubbub.storage.log import LogPage
@@ -133,6 +134,13 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     if topic == user_topic(user) or (site and topic == SITE):
         return 0
     raise NotFound()
+
+
+def missed(connection: Connection, user: int, topic: str, after: int, top: int, limit: int) -> list[Entry]:
+    """Return the first `limit` entries after `after`, up to `top`. Raises NotFound as `follow_floor` does."""
+    floor = follow_floor(connection, user, True, topic)
+    after = max(after, floor)
+    return log.entries(connection, topic, after, min(top - after, limit), floor=floor) if after < top else []
 
 
 def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[bytes]:

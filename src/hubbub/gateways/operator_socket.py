@@ -13,15 +13,17 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from hubbub.control import short_path
+from hubbub.engine.stopping import Stopping
 from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol
 from hubbub.settings import Settings
 
 
 @asynccontextmanager
-async def operator_socket(app: Any, path: Path, settings: Settings) -> AsyncIterator[ServerState]:
+async def operator_socket(app: Any, path: Path, settings: Settings, stopping: Stopping) -> AsyncIterator[ServerState]:
     """Serve `app` on the Unix socket `path`, which only the system user of this process can open.
 
-    The data folder's lock must be held. On leaving, requests have `drain_seconds` to finish.
+    The data folder's lock must be held. On leaving, requests have as long as `stopping` says, or
+    `drain_seconds` from then on, to finish.
     """
     config = uvicorn.Config(app, http=BoundedHttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
                             proxy_headers=False, server_header=False, date_header=False)  # fmt: skip
@@ -38,11 +40,12 @@ async def operator_socket(app: Any, path: Path, settings: Settings) -> AsyncIter
         try:
             yield state
         finally:
+            stopping.begin(settings.drain_seconds)
             server.close()
             for connection in list(state.connections):
                 connection.shutdown()
             if state.tasks:
-                await asyncio.wait(state.tasks, timeout=settings.drain_seconds)
+                await asyncio.wait(state.tasks, timeout=stopping.seconds_left)
             for connection in list(state.connections):
                 connection.transport.abort()
 

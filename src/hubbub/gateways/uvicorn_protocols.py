@@ -67,7 +67,7 @@ REQUIRED: Mapping[type, Collection[str]] = {
         "_should_upgrade", "_unset_keepalive_if_required", "client", "connection_lost", "connection_made",
         "connections", "cycle", "data_received", "flow", "handle_websocket_upgrade", "headers", "loop", "on_body",
         "on_header", "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser",
-        "pause_writing", "pipeline", "resume_writing", "scope", "transport", "url",
+        "pause_writing", "pipeline", "resume_writing", "scope", "shutdown", "transport", "url",
     ),
     RequestResponseCycle: ("disconnected", "keep_alive", "message_event", "response_complete", "response_started"),
     WebSocketsSansIOProtocol: (
@@ -171,7 +171,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._discards_input:
             self._last_bytes += len(data)
             if self._last_bytes > LAST_BYTES:
-                self._abort()
+                self.cut()
             return
         self._unset_keepalive_if_required()
         if self._held:  # this data arrived before reading was paused
@@ -249,6 +249,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The headers of the current request."""
         return self.headers
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection ends after the current request. Subclasses override this."""
+        return False
+
     def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         """Make `protocol` the protocol of the transport. uvicorn forgets the connection."""
         self.connections.discard(self)
@@ -295,6 +300,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:  # An upgrade has no cycle.
             self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
+            if self.is_last:
+                self.cycle.keep_alive = False
         self._in_body = True
         self._framing = self._payload = 0
         self._body_began = self.loop.time()
@@ -340,7 +347,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _abort_slow_reader(self) -> None:
         self._reader_timer = None
         if self.transport.get_write_buffer_size():
-            self._abort()
+            self.cut()
 
     # --- the upgrade ---------------------------------------------------------------------------------------------
 
@@ -377,7 +384,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._disarm()
             self.cycle.keep_alive = False
         elif not self._can_still_refuse:
-            self._abort()
+            self.cut()
         else:
             self._answer_refusal(refused)
             self._disconnect_cycles()
@@ -402,7 +409,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _abort(self) -> None:
+    def cut(self) -> None:
+        """End the connection at once. Its requests end like those of a client that has left."""
         self._disconnect_cycles()
         self.transport.abort()
 
@@ -428,7 +436,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_head and not self._discards_input:
             self._refuse(LATE)
         elif not self._in_body or not self._wait_for_more_body():
-            self._abort()
+            self.cut()
 
     def _wait_for_more_body(self) -> bool:
         """Set the next deadline of a body. Return False if it is too old or too slow."""
@@ -631,6 +639,14 @@ class Server(uvicorn.Server):
             server.close()
         self.servers = []
         self._listening.close()
+
+    def cut(self) -> None:
+        """End all connections at once."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedHttpProtocol):
+                connection.cut()
+            else:
+                connection.transport.abort()
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

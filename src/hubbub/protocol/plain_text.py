@@ -12,7 +12,6 @@ forge a line. Joining and leaving by plain text are not events of a log. They go
 connections as notices.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -97,33 +96,58 @@ def render_stored(text: bytes) -> str | None:
 class Presence:
     """The users connected by plain text, per room.
 
-    A user joins with their first connection and leaves with the last. Invisible users are not
-    announced, and a user who was not announced does not leave either.
+    A user joins with their first connection, on any node, and leaves with the last. Invisible users
+    are not announced, and a user who was not announced does not leave either.
     """
 
     def __init__(self) -> None:
-        self._connections: dict[tuple[int, Hashable], int] = {}
-        self._announced: set[tuple[int, Hashable]] = set()
+        self._connections: dict[tuple[int, int], int] = {}
+        self._announced: set[tuple[int, int]] = set()
+        self._elsewhere: dict[tuple[int, int], set[str]] = {}
 
-    def enter(self, room: int, person: Hashable, *, visible: bool = True) -> bool:
+    def enter(self, room: int, person: int, *, visible: bool = True) -> bool:
         """Count a connection. Return True if the user's joining is to be announced."""
         key = (room, person)
         self._connections[key] = self._connections.get(key, 0) + 1
-        if not visible or key in self._announced:
-            return False
-        self._announced.add(key)
-        return True
+        return visible and self._announce(key)
 
-    def leave(self, room: int, person: Hashable) -> bool:
+    def leave(self, room: int, person: int) -> bool:
         """Drop a connection.
 
         Return True if it was the last and the user's leaving is to be announced.
         """
         key = (room, person)
         self._connections[key] -= 1
-        if self._connections[key]:
+        if not self._connections[key]:
+            del self._connections[key]
+        return self._has_left(key)
+
+    def enter_elsewhere(self, room: int, person: int, node: str) -> bool:
+        """Note an announced user of another node. Return True if the joining is to be announced here."""
+        self._elsewhere.setdefault((room, person), set()).add(node)
+        return self._announce((room, person))
+
+    def leave_elsewhere(self, room: int, person: int, node: str) -> bool:
+        """Note that the user has left another node. Return True if the leaving is to be announced here."""
+        key = (room, person)
+        nodes = self._elsewhere[key]
+        nodes.discard(node)
+        if not nodes:
+            del self._elsewhere[key]
+        return self._has_left(key)
+
+    def rooms_here(self, person: int) -> list[int]:
+        """Return the rooms in which the user has a connection to this node and was announced."""
+        return sorted(room for room, user in self._announced if user == person and (room, user) in self._connections)
+
+    def _announce(self, key: tuple[int, int]) -> bool:
+        if key in self._announced:
             return False
-        del self._connections[key]
-        announced = key in self._announced
+        self._announced.add(key)
+        return True
+
+    def _has_left(self, key: tuple[int, int]) -> bool:
+        if key in self._connections or key in self._elsewhere or key not in self._announced:
+            return False
         self._announced.discard(key)
-        return announced
+        return True

@@ -26,6 +26,11 @@ class Bucket:
             return 0.0
         return (1 - self._left) / self._rate
 
+    def charge(self, tokens: float, now: float, most: float) -> None:
+        """Take tokens that were given out elsewhere. Afterwards at most `most` tokens are lacking."""
+        self._refill(now)
+        self._left = max(-most, self._left - tokens)
+
     def is_full(self, now: float) -> bool:
         """Return True if the bucket is full.
 

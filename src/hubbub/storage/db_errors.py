@@ -12,10 +12,18 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hubbub.domain.errors import Unavailable
+from hubbub.domain.text import one_line
 
 CONTENDED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: rolled back, may be repeated
 QUERY_CANCELED = "57014"
+NO_RIGHTS = frozenset({"42501", "3F000"})  # insufficient_privilege, invalid_schema_name: no schema to create tables in
 STANDBY = frozenset({"25006"})  # read_only_sql_transaction: a standby, until it is promoted to primary
+MAX_REASON = 300
+"""Characters of PostgreSQL's message that are shown."""
+RIGHTS = (
+    "The database user must own Hubbub's tables and may create more in its schema: make it the owner of the database, "
+    "or run GRANT USAGE, CREATE ON SCHEMA public TO the user."
+)
 
 
 class StatementRejected(Exception):
@@ -30,6 +38,10 @@ class StatementRejected(Exception):
         super().__init__(f"{type(error).__name__}: {error}")
 
 
+class NotPermitted(Exception):
+    """The database user lacks rights. The message is a sentence for the operator."""
+
+
 class Contended(Unavailable):
     """The store rolled this transaction back in favour of another one.
 
@@ -39,7 +51,7 @@ class Contended(Unavailable):
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn the database's exceptions into Unavailable, Contended or StatementRejected.
+    """Turn the database's exceptions into Unavailable, Contended, NotPermitted or StatementRejected.
 
     Hubbub's own exceptions pass unchanged.
     """
@@ -61,6 +73,9 @@ def _translate(error: BaseException) -> Exception:
     state = getattr(error, "sqlstate", None)
     if state in CONTENDED:
         return Contended(retry_after=1.0)
+    if state in NO_RIGHTS:
+        reason = one_line(str(error).partition("\n")[0])[:MAX_REASON]
+        return NotPermitted(f"PostgreSQL refuses: {reason}. {RIGHTS}")
     if state in STANDBY or _is_a(error, "OperationalError"):
         return Unavailable(retry_after=1.0)
     if isinstance(error, sqlite3.Error):

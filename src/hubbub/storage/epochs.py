@@ -16,6 +16,7 @@ no loss, but after a crash the mark does not prove the opposite. Then the epoch 
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +32,7 @@ from hubbub.storage import log
 from hubbub.storage.atomic_files import new_file, remove, sync
 from hubbub.storage.database import Database, Statement
 from hubbub.storage.db_errors import translate_errors
+from hubbub.storage.locks import file_lock
 from hubbub.storage.rows import BIG, TEXT
 from hubbub.storage.schema import meta, topics
 
@@ -147,7 +149,7 @@ def start(
         tell(reason, now)
     commit = Commit(*newest[:3]) if newest is not None else None
     started = Mark(now, "" if database.is_sqlite else run, commit, number=number)
-    write(data, started)
+    write(data, started, alone=alone)
     return started, reason is not None
 
 
@@ -199,7 +201,8 @@ def read(data: Path) -> Mark | None:
     try:
         fields: dict[str, Any] = orjson.loads((data / FILE).read_bytes())
         commit = fields["commit"]
-        return Mark(fields["epoch"], fields["run"], None if commit is None else Commit(*commit), fields["clean"])
+        commit = None if commit is None else Commit(*commit)
+        return Mark(fields["epoch"], fields["run"], commit, fields["clean"], fields.get("number", 0))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -207,25 +210,42 @@ def read(data: Path) -> Mark | None:
         return None
 
 
-def write(data: Path, mark: Mark) -> None:
+def write(data: Path, mark: Mark, *, alone: bool = True) -> None:
     """Replace the high-water mark of the data folder.
 
     The content is synced, the folder is not: after a power cut the file may be the one before,
-    which is older but not wrong. A failure is logged: the mark is not needed to serve.
+    which is older but not wrong. A failure is logged: the mark is not needed to serve. A process
+    that is not `alone` may share the folder with other nodes, and keeps a mark that is newer than its
+    own.
     """
-    fields = {"epoch": mark.epoch, "run": mark.run, "commit": mark.commit, "clean": mark.clean}
     try:
-        with new_file(data / FILE) as fresh:
-            fresh.write_bytes(orjson.dumps({**fields, "commit": None if mark.commit is None else list(mark.commit)}))
-            sync(fresh)
-            fresh.replace(data / FILE)
+        with nullcontext() if alone else file_lock(data / f"{FILE}.lock"):
+            present = None if alone else read(data)
+            if present is None or _order(present) < _order(mark):
+                _replace(data, mark)
     except OSError as error:
         logger.warning("high_water_mark_not_written", path=str(data / FILE), reason=str(error))
 
 
-def close(data: Path, mark: Mark) -> None:
-    """Write the mark of a process whose journal has ended."""
-    write(data, replace(mark, clean=True))
+def _order(mark: Mark) -> tuple[int, int]:
+    """Order marks in time: by epoch, then by commit. The ids of transactions begin with the time."""
+    return mark.number, mark.commit.tx if mark.commit is not None else 0
+
+
+def _replace(data: Path, mark: Mark) -> None:
+    fields = {"epoch": mark.epoch, "run": mark.run, "commit": mark.commit, "clean": mark.clean, "number": mark.number}
+    with new_file(data / FILE) as fresh:
+        fresh.write_bytes(orjson.dumps({**fields, "commit": None if mark.commit is None else list(mark.commit)}))
+        sync(fresh)
+        fresh.replace(data / FILE)
+
+
+def close(data: Path, mark: Mark, *, alone: bool = True) -> None:
+    """Write the mark of a process whose journal has ended.
+
+    It is clean only if the process was `alone`: other nodes may have committed more.
+    """
+    write(data, replace(mark, clean=alone), alone=alone)
 
 
 def forget(data: Path) -> None:

@@ -102,8 +102,9 @@ def find(connection: Connection, name: str) -> StoredFollower | None:
 
 
 def listing(connection: Connection, after: str, limit: int) -> list[StoredFollower]:
-    """Return followers in the order of their names."""
-    query = select(followers).where(followers.c.name > after).order_by(followers.c.name).limit(limit)
+    """Return followers in the order of their names, without leases that no follower works under."""
+    query = select(followers).where(followers.c.name > after, followers.c.scope != "")
+    query = query.order_by(followers.c.name).limit(limit)
     return [StoredFollower(*row) for row in connection.execute(query)]
 
 

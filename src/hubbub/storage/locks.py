@@ -1,8 +1,9 @@
 """Locks on the data folder and on a SQLite database.
 
 Only one process may use each of them at a time. Each lock lies where the thing itself is, so that
-every path to it leads to the same lock. The data folder contains `lock`. A SQLite database has two
-locks, since each of them alone can be bypassed:
+every path to it leads to the same lock. The data folder contains `lock`. Nodes of one site may share
+their folder: they share that lock, and each holds a `lock.N` besides, by which it has a number. A
+SQLite database has two locks, since each of them alone can be bypassed:
 
 - `NAME.lock` beside the file, found by its real path. It stands for the path, also while a restore
   puts another file there. Symbolic links, `..`, relative paths and bind mounts of the folder all
@@ -25,13 +26,15 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hubbub.storage.atomic_files import create_file, make_folder, sync_folder
 
 LOCK = "lock"
 SUFFIX = ".lock"
+PROCESSES = 64
+"""Processes that may share a data folder."""
 
 _guard = threading.Lock()
 _locked_inodes: set[tuple[int, int]] = set()
@@ -55,12 +58,53 @@ class DatabaseInUse(InUse):
 @contextmanager
 def folder_lock(data: Path) -> Iterator[None]:
     """Lock the data folder, which is created if it does not exist. Raises FolderInUse."""
-    make_folder(data)
     refusal = FolderInUse(
         f"Another Hubbub process already uses the data folder {data}. Stop it, or use another folder. "
-        "A data folder has one process: run the web server with one worker."
+        "Several processes, such as the workers of a web server, need a bus: set HUBBUB_BUS_URL and "
+        "HUBBUB_DATABASE_URL (PostgreSQL) for all of them. With SQLite, start one process."
     )
-    with _flock(data / LOCK, refusal):
+    with _folder(data, refusal, shared=False):
+        yield
+
+
+@contextmanager
+def shared_folder_lock(data: Path, wanted: int | None = None) -> Iterator[int]:
+    """Lock the data folder together with other nodes; yield the number of this process in it.
+
+    It is `wanted` if no other process has it, else the lowest free one. Raises FolderInUse.
+    """
+    refusal = FolderInUse(
+        f"Another Hubbub process without a bus, or a command, uses the data folder {data}. Stop it, or set its "
+        "HUBBUB_BUS_URL, too."
+    )
+    with _folder(data, refusal, shared=True):
+        full = FolderInUse(f"{PROCESSES} Hubbub processes already use the data folder {data}. Use another folder.")
+        for number in [*([] if wanted is None else [wanted]), *range(PROCESSES)]:
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(_flock(data / f"{LOCK}.{number}", full))
+                except FolderInUse:
+                    continue
+                yield number
+                return
+        raise full
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file for a moment; wait for another process that holds it. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _folder(data: Path, refusal: InUse, *, shared: bool) -> Iterator[None]:
+    make_folder(data)
+    with _flock(data / LOCK, refusal, shared=shared):
         # A process that was killed before its sync may have created the folder.
         sync_folder(data.absolute().parent)
         yield
@@ -107,11 +151,11 @@ def _inode_lock(path: Path, refusal: InUse) -> Iterator[None]:
 
 
 @contextmanager
-def _flock(path: Path, refusal: InUse) -> Iterator[None]:
+def _flock(path: Path, refusal: InUse, *, shared: bool = False) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise refusal from None
         yield

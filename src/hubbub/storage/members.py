@@ -1,5 +1,6 @@
 """Members: which users are in which rooms, since when, and how far they have read."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, delete, exists, insert, select, update
@@ -10,6 +11,9 @@ from hubbub.storage import mentions, names
 from hubbub.storage.database import Statement
 from hubbub.storage.schema import members, rooms, users
 from hubbub.storage.transaction import Transaction
+
+AMONG = 500
+"""Users that are looked up in one statement."""
 
 
 def find(connection: Connection, room: int, user: int) -> Membership | None:
@@ -119,6 +123,33 @@ def without_owner(connection: Connection, user: int) -> list[int]:
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Member]:
     query = _members(room).where(members.c.user > after).order_by(members.c.user).limit(limit)
     return [_member(row) for row in connection.execute(query)]
+
+
+def names_among(connection: Connection, room: int, wanted: Sequence[int]) -> dict[int, str]:
+    """Return the names of those of at most AMONG users who are members of the room, by id."""
+    named = select(members.c.user, users.c.name).join(users, users.c.id == members.c.user)
+    found = connection.execute(named.where(members.c.room == room, members.c.user.in_(wanted)))
+    return {row.user: row.name for row in found}
+
+
+def some_among(connection: Connection, room: int, wanted: Collection[int], size: int, most: int) -> list[int]:
+    """Return up to `most` of the users who are members of the room. `size` is how many members it has.
+
+    Reads the room's members, or looks users up until there are enough, depending on which are fewer.
+    """
+    if size <= len(wanted):
+        of_room = set(connection.scalars(select(members.c.user).where(members.c.room == room)))
+        return [user for user in wanted if user in of_room][:most]
+    found: list[int] = []
+    users_left = list(wanted)
+    for start in range(0, len(users_left), AMONG):
+        part = users_left[start : start + AMONG]
+        found += connection.scalars(
+            select(members.c.user).where(members.c.room == room, members.c.user.in_(part)).order_by(members.c.user)
+        )
+        if len(found) >= most:
+            break
+    return found[:most]
 
 
 def search(connection: Connection, room: int, text: str, limit: int) -> list[Member]:

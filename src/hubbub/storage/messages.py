@@ -9,7 +9,7 @@ from hubbub.domain.model import Mentions
 from hubbub.storage import deletion, reads, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
-from hubbub.storage.schema import MESSAGE_KEPT, messages, users
+from hubbub.storage.schema import MESSAGE_KEPT, members, messages, users
 from hubbub.storage.transaction import LARGE_ROW, Transaction
 
 
@@ -25,6 +25,7 @@ class StoredMessage(NamedTuple):
     sent_mentions: str | None
     edited_at: int | None
     deleted_at: int | None
+    reply_to: int | None
 
     def first_mentions(self) -> str:
         """Return what `sent_mentions` must be as soon as `mentions` change."""
@@ -53,12 +54,13 @@ NOTHING_MORE = (None, None, None)
 TEXTS = ("key", "body", "forwarded", "mentions")
 
 
-def existing(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return those of the wanted (room, seq) that are messages, deleted ones included.
+def repliable(tx: Transaction, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int | None]:
+    """Return the author of each wanted (room, seq) that is a message, deleted ones included.
 
-    One statement.
+    The author is None if they are no longer a member of the room. One statement.
     """
-    return set(EXISTING.rows(tx.connection, rows=rows.encode(sorted(set(wanted)))))
+    found = REPLIABLE.rows(tx.connection, rows=rows.encode(sorted(set(wanted))))
+    return {(room, seq): author for room, seq, author in found}
 
 
 def insert_all(tx: Transaction, new: Sequence[NewMessage]) -> None:
@@ -119,11 +121,13 @@ def _find() -> Select[Any]:
     )
 
 
-def _existing(dialect: Dialect) -> Executable:
+def _repliable(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "seq": BIG})
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
     at_seq = and_(messages.c.room == wanted.c.room, messages.c.seq == wanted.c.seq)
-    return select(messages.c.room, messages.c.seq).join_from(wanted, messages, at_seq)
+    joined = and_(members.c.room == messages.c.room, members.c.user == messages.c.author)
+    found = select(messages.c.room, messages.c.seq, members.c.user).join_from(wanted, messages, at_seq)
+    return found.outerjoin(members, joined)
 
 
 def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
@@ -132,7 +136,7 @@ def _insert(dialect: Dialect, names: tuple[str, ...]) -> Executable:
     return insert(messages).from_select(["at", *names], select(*values).select_from(given.source))
 
 
-EXISTING = Statement(_existing)
+REPLIABLE = Statement(_repliable)
 INSERT = Statement(lambda dialect: _insert(dialect, PLAIN))
 INSERT_RICH = Statement(lambda dialect: _insert(dialect, NewMessage._fields))
 FIND = Statement(lambda _: _find())

@@ -24,6 +24,10 @@ from hubbub.storage.schema import meta, metadata, rooms, topics
 HEAD = "0011"
 """The newest revision, so that a start with nothing to migrate need not load Alembic. A test
 compares it with the scripts."""
+OLDEST = HEAD
+"""The oldest revision with nodes that may run beside nodes of this version, on tables at HEAD. It is
+set by hand, see CONTRIBUTING.md: a migration that only adds leaves it, any other one sets it to its
+own revision. A test checks what the migrations after it do."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table with the revision of the database."""
@@ -48,7 +52,8 @@ def upgrade(database: Database, *, epoch: str, now: int) -> tuple[str | None, st
     """Migrate, and insert the first rows into an empty database.
 
     Returns (revision before, revision after, path of the backup). `epoch` identifies the history of
-    a new database; `now` is in milliseconds. Raises TooNew, Unavailable.
+    a new database; `now` is in milliseconds. Raises TooNew, Unavailable, NotPermitted (the database
+    user may not create tables).
     """
     if database.path is not None:
         make_folder(database.path.parent)

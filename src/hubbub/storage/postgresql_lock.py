@@ -3,10 +3,11 @@
 Without a bus, two servers on one database would not hear of each other's events, so the second server
 is refused. The nodes of a site with a bus share the lock; a server without a bus, a command and a
 restore hold it alone. So the two kinds exclude each other. Nodes with another kind of bus, or with
-another schema, are refused, too. The lock belongs to a session, so PostgreSQL releases it when the
-connection ends: at once when the process ends, within about 30 s (TCP keepalives, on both sides)
-when its machine disappears. Advisory locks are per database. The lock's number is derived from the
-schema, since several sites can share a database in schemas of their own.
+tables that do not go together, are refused, too: the name of the session has the revision of the
+tables, and the oldest one with which it goes together. The lock belongs to a session, so PostgreSQL
+releases it when the connection ends: at once when the process ends, within about 30 s (TCP
+keepalives, on both sides) when its machine disappears. Advisory locks are per database. The lock's
+number is derived from the schema, since several sites can share a database in schemas of their own.
 
 A session can end while its server runs: by a failover, a restart of PostgreSQL, or
 `pg_terminate_backend`. The server then takes the lock again. If another server holds it by then,
@@ -31,7 +32,7 @@ from hubbub.domain.text import timestamp
 from hubbub.storage import postgresql
 from hubbub.storage.db_errors import translate_errors
 from hubbub.storage.locks import DatabaseInUse
-from hubbub.storage.migrate import HEAD
+from hubbub.storage.migrate import HEAD, OLDEST
 
 CLASS = 0x48756262
 """The first half of the lock's number. The second half is derived from the schema."""
@@ -50,11 +51,17 @@ HOLDERS = text(
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND l.pid <> pg_backend_pid() ORDER BY 2"
 )
+NODES = text(str(HOLDERS).replace("AND l.pid <> pg_backend_pid() ORDER BY 2", ""))
 NODE = "hubbub-node."
 """How the names of nodes with a bus begin."""
+NAME = re.compile(r"hubbub-node\.(?P<bus>\w+)\.(?P<newest>\d+)(-(?P<oldest>\d+))? ")
 
 Purpose = Literal["serve", "command", "restore"]
 logger = structlog.get_logger(__name__)
+
+
+def _revisions() -> str:
+    return HEAD if OLDEST == HEAD else f"{HEAD}-{OLDEST}"
 
 
 class Holder(NamedTuple):
@@ -65,6 +72,16 @@ class Holder(NamedTuple):
 
     name: str
     since: int | None
+
+
+def nodes(connection: Connection) -> set[str]:
+    """Return the tokens of the nodes that hold the lock, with an empty one for those we may not see."""
+    return {(name or "").rpartition(" ")[2] for name, _ in connection.execute(NODES, _number(connection))}
+
+
+def _number(connection: Connection) -> dict[str, int]:
+    schema = str(connection.scalar(text("SELECT current_schema()")))
+    return {"class": CLASS, "number": zlib.crc32(schema.encode()) & 0x7FFFFFFF}
 
 
 class PostgresLock:
@@ -84,12 +101,15 @@ class PostgresLock:
     ) -> None:
         """Prepare the lock. `bus` is the kind of the bus of a node that shares it."""
         self._purpose = purpose
-        self._node = f"{NODE}{bus}.{HEAD} " if bus is not None else None
+        self._bus = bus
+        self._node = f"{NODE}{bus}.{_revisions()} " if bus is not None else None
         self._on_lost = on_lost
         self.on_regained: Callable[[], object] = lambda: None
         """Called on a thread when the lock was lost and is held again, perhaps on another machine."""
         host = re.sub(r"[^A-Za-z0-9._-]", "?", os.uname().nodename)
-        tail = f" {os.getpid()} {secrets.token_hex(4)}"
+        self.token = secrets.token_hex(4)
+        """The last word of the session's name, which tells nodes apart."""
+        tail = f" {os.getpid()} {self.token}"
         head = self._node or f"hubbub-{purpose} "
         self._name = f"{head}{host[: MAX_NAME - len(head) - len(tail)]}{tail}"
         self._engine = postgresql.lock_engine(url, self._name)
@@ -131,8 +151,7 @@ class PostgresLock:
             if self._connection is None:
                 self._connection = self._engine.connect()
             connection = self._connection
-            schema = str(connection.scalar(text("SELECT current_schema()")))
-            number = {"class": CLASS, "number": zlib.crc32(schema.encode()) & 0x7FFFFFFF}
+            number = _number(connection)
             shared = "_shared" if self._node is not None else ""
             taken = connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}(:class, :number)"), number)
             if taken and self._node is None:
@@ -140,10 +159,18 @@ class PostgresLock:
             holders = [Holder(name or "", since) for name, since in connection.execute(HOLDERS, number)]
             if not taken:
                 return holders[0] if holders else Holder("", None)
-            other = next((each for each in holders if not each.name.startswith(str(self._node))), None)
+            other = next((each for each in holders if not self._goes_with(each.name)), None)
             if other is not None:
                 connection.execute(text("SELECT pg_advisory_unlock_shared(:class, :number)"), number)
             return other
+
+    def _goes_with(self, name: str) -> bool:
+        """Return whether the holder is a node of this site that this one can run beside."""
+        found = NAME.match(name)
+        if found is None or found["bus"] != self._bus:
+            return False
+        newest, oldest = found["newest"], found["oldest"] or found["newest"]
+        return oldest <= HEAD if newest > HEAD else newest >= OLDEST
 
     def _watch(self) -> None:
         while not self._stop.wait(CHECK_INTERVAL):
@@ -216,5 +243,5 @@ class PostgresLock:
         if not holder.name.startswith(NODE):
             return f"{head} without a bus. Stop it, or set its HUBBUB_BUS_URL, too."
         if holder.name.startswith(self._node.rpartition(".")[0]):
-            return f"{head} with another version of its tables. Stop all servers before an upgrade."
+            return f"{head} with another version of its tables. Stop all servers before this upgrade."
         return f"{head} with another kind of bus. All servers of a site need the same HUBBUB_BUS_URL."

@@ -384,8 +384,9 @@ followers = Table(
     Column("replay_after", Text),
 )
 """`replay_seq` is set while the positions in all topics are set back to it; `replay_after` is the last
-topic that is done. `scope` is a topic, or the beginning of topics, which ends with a colon. `owner` is the process that
-holds the lease. `fence` counts the owners: what an earlier owner writes is refused."""
+topic that is done. `scope` is a topic, or the beginning of topics, which ends with a colon; it is empty if the row is
+nothing but a lease. `owner` is the process that holds the lease. `fence` counts the owners: what an earlier owner
+writes is refused."""
 
 follower_positions = Table(
     "follower_positions",

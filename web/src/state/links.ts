@@ -8,27 +8,40 @@ export interface Target {
   readonly plain: boolean;
 }
 
-const LONGEST = 2_048;
-const SCHEME = /https?:\/\//iy;
-/** Up to a space, a quote or an invisible character. */
-const ADDRESS = /https?:\/\/[^\s<>"'`|\p{Cc}\p{Cf}]+/iuy;
+/** A scheme at the end of a text. Letters of other scripts cannot be part of it. */
+const SCHEME = /(?<![a-z\d_.+-])https?$/i;
+const SCHEME_LENGTH = "https".length;
+/** ASCII characters that end no link. */
+const PLAIN = /[\w.~:/?#@!$&*+,;=%\\^-]+/y;
+const ENDING = /[\s<>"`|\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\u2014\u2015]/u;
+/** Marks that occur within words: they belong to the link if a letter or digit follows. */
+const JOINERS = "\u00b7\u05f3\u05f4\u0f0b\u2013\u2019\u2027\u30fb";
+const WORD = /^[\p{L}\p{N}]/u;
+const TAIL = /[.,;:!?*_~'([{\u2010-\u2013]/;
+/** By the quotation mark before a link: the one that ends it. All other quotation marks end links. */
+const QUOTED: Readonly<Record<string, string>> = { "'": "'", "\u2018": "\u2019", "\u201a": "\u2019", "\u2019": "\u2019" };
+const OPENED: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{" };
+/** A domain that a letter of a script without blanks follows. */
+const ENDED_DOMAIN =
+  /^(?:[^/?#]*\.[a-z\d-]+|localhost)(?::\d+)?(?=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u{20000}-\u{3ffff}][^./?#]*(?:[/?#]|$))/iu;
 const WEB = /^https?:\/\/([^/?#]*)/i;
 const MAIL = /^mailto:([^?]*)/i;
 /** Characters that browsers drop or read as something else. */
 const TRICKS = /[\\\s\p{Cc}\p{Cf}]/u;
-const TAIL = ".,;:!?]}*_~";
+
+/** Return the `http` or `https` before the colon at `colon`, or "" if the link has another scheme. */
+export const schemeBefore = (text: string, colon: number): string =>
+  SCHEME.exec(text.slice(Math.max(0, colon - SCHEME_LENGTH - 1), colon))?.[0] ?? "";
 
 /**
- * Return the URL that starts at `at`, without punctuation that ends the sentence; null if none
- * does.
+ * Return where the link ends that has its `://` at `colon`, by the rules of the server
+ * (`hubbub.domain.links`). `contract/fixtures/links.json` has the cases.
  */
-export function addressAt(text: string, at: number): string | null {
-  SCHEME.lastIndex = at;
-  if (!SCHEME.test(text)) return null;
-  const near = text.slice(at, at + LONGEST);
-  ADDRESS.lastIndex = 0;
-  const found = ADDRESS.exec(near)?.[0];
-  return found ? withoutTail(toBracket(found)) : null;
+export function endOfLink(text: string, colon: number): number {
+  const start = colon + "://".length;
+  const quote = QUOTED[text.charAt(colon - schemeBefore(text, colon).length - 1)];
+  const rest = text.slice(start, extent(text, start, quote));
+  return start + withoutTail(ENDED_DOMAIN.exec(rest)?.[0] ?? rest);
 }
 
 /**
@@ -47,30 +60,40 @@ export function targetOf(address: string): Target | null {
   return { href: url.href, host: url.host, plain: written === url.host };
 }
 
-/** An enclosing bracket ends the URL; brackets that the URL opened itself belong to it. */
-function toBracket(address: string): string {
-  let open = 0;
-  for (let at = 0; at < address.length; at += 1) {
-    if (address[at] === "[") open += 1;
-    else if (address[at] === "]" && open-- === 0) return address.slice(0, at);
+/** Return where the characters end that may belong to the link. */
+function extent(text: string, start: number, quote: string | undefined): number {
+  const open: Record<string, number> = { "(": 0, "[": 0, "{": 0 };
+  let at = start;
+  while (at < text.length) {
+    PLAIN.lastIndex = at;
+    const plain = PLAIN.exec(text)?.[0];
+    const character = plain ?? String.fromCodePoint(text.codePointAt(at)!);
+    const pair = OPENED[character];
+    if (character in open) open[character]! += 1;
+    else if (pair !== undefined) {
+      if (!open[pair]) break;
+      open[pair] -= 1;
+    } else if (!plain && (character === quote || (character !== "'" && ends(character, text.slice(at + character.length, at + character.length + 2))))) break;
+    at += character.length;
   }
-  return address;
+  return at;
 }
 
+const ends = (character: string, following: string): boolean =>
+  JOINERS.includes(character) ? !WORD.test(following) : ENDING.test(character);
+
 /**
- * Trailing punctuation does not belong to the URL; a closing parenthesis only if the URL opened it.
+ * Return the length without the punctuation of the sentence. Paired apostrophes belong to the link.
  */
-function withoutTail(address: string): string {
-  let surplus = count(address, ")") - count(address, "(");
+function withoutTail(address: string): number {
+  let apostrophes = address.split("'").length - 1;
   let end = address.length;
   for (; end > 0; end -= 1) {
     const last = address.charAt(end - 1);
-    if (last === ")" ? surplus-- <= 0 : !TAIL.includes(last)) break;
+    if (!TAIL.test(last) || (last === "'" && apostrophes-- % 2 === 0)) break;
   }
-  return address.slice(0, end);
+  return end;
 }
-
-const count = (text: string, character: string): number => text.split(character).length - 1;
 
 function parsed(address: string): URL | null {
   try {

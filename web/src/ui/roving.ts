@@ -3,6 +3,7 @@
  * within components using a roving tabindex"). Its stops are the elements with `data-rove`, which
  * may come and go.
  */
+import { composes } from "./input_method";
 
 const STEPS: Readonly<Record<string, (at: number, last: number) => number>> = {
   ArrowDown: (at, last) => Math.min(at + 1, last),
@@ -48,7 +49,7 @@ export function roving(list: HTMLElement): () => void {
     const all = stops();
     const at = all.indexOf(event.target as HTMLElement);
     const step = STEPS[event.key];
-    if (at < 0 || !step || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (at < 0 || !step || composes(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     all[step(at, all.length - 1)]?.focus();
   }

@@ -102,7 +102,8 @@ class LeaseFollowers(Command[Leases]):
     """Renew the leases of `owner`, and take those that have ended.
 
     With `exclusive`, no other process can use the database, so that every lease of another owner
-    has ended. `lease` is in milliseconds.
+    has ended. `lease` is in milliseconds. `ended` are leases that were not renewed for so long, with
+    their ends as they are stored.
     """
 
     requires = (Requires.SYSTEM,)
@@ -110,6 +111,7 @@ class LeaseFollowers(Command[Leases]):
     names: tuple[str, ...]
     lease: int
     exclusive: bool
+    ended: tuple[tuple[str, int], ...] = ()
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return ()
@@ -216,6 +218,8 @@ class ForgetDeadLetters(Command[Gone]):
     background = True
     before: int
     limit: int = 1_000
+    fence: int | None = None
+    """That of the lease of housekeeping; None on a site of one process."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return ()

@@ -13,6 +13,8 @@ class TrimTopic(Command[Gone]):
     topic: str
     before: int
     limit: int = 2_000
+    fence: int | None = None
+    """The fencing number of the lease of housekeeping; None on a site of one process."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (self.topic,)
@@ -29,6 +31,7 @@ class Prune(Command[Gone]):
     what: Prunable
     before: int
     limit: int = 1_000
+    fence: int | None = None
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE,)

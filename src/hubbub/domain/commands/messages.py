@@ -19,10 +19,14 @@ class TextCommand(Frozen):
     online: ClassVar[tuple[int, ...]] = ()
     """The ids of connected members, where the text may contain `@here`. The engine sets it. It is
     no field, so that a client cannot send it."""
+    elsewhere: ClassVar[tuple[int, ...]] = ()
+    """The ids of users connected to other nodes, who need not be members."""
 
-    def note_online(self, members: Iterable[int]) -> None:
+    def note_online(self, members: Iterable[int], elsewhere: Iterable[int] = ()) -> None:
         """Set the ids of the connected members, before the command is queued."""
         vars(self)["online"] = tuple(members)
+        if elsewhere:
+            vars(self)["elsewhere"] = tuple(elsewhere)
 
 
 class PostCommand(Command[Position]):

@@ -28,7 +28,7 @@ class IdentityRevoked(SecurityEvent):
     """
 
     type = "identity.revoked"
-    user: int | None
+    user: int | None = None
 
 
 class FollowerChanged(SecurityEvent):
@@ -39,13 +39,13 @@ class FollowerChanged(SecurityEvent):
 
 
 class SettingChanged(SecurityEvent):
-    """A setting of the site got a value, or lost it: `value` is then null.
+    """A setting of the site got a value, or lost it: `value` is then None.
 
     Each node replaces its settings in effect.
     """
 
     type = "setting.changed"
     setting: str
-    value: Value | None
+    value: Value | None = None
     by: int
     """The actor's id, 0 for the command line."""

@@ -21,6 +21,8 @@ class Lease(NamedTuple):
     """Whether positions in all topics are to be set back."""
     retries: bool
     """Whether dead letters are to be handled again."""
+    until: int
+    """The stored end of the lease, in milliseconds by the clock of its owner."""
 
 
 class Leases(TypedDict):

@@ -9,7 +9,8 @@ class Mentions(Wire):
     """The users a message mentions."""
 
     users: list[int] = Field(default_factory=list)
-    """The ids of members mentioned by name and, for `here`, of members who were connected."""
+    """The ids of members mentioned by name, of the author of the message it replies to and, for `here`, of members who
+    were connected."""
     room: bool = False
     """Whether the message mentions all members (`@room`)."""
     here: bool = False

@@ -1,18 +1,17 @@
 """Find the terms of a query in a text."""
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 
+from hubbub.domain.links import links
 from hubbub.domain.search.query import Term
 from hubbub.domain.search.tokens import Token, tokenise
 
 Range = tuple[int, int]
-_LINK = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 
 def has_link(text: str) -> bool:
-    return _LINK.search(text) is not None
+    return next(links(text), None) is not None
 
 
 def highlights(text: str, terms: tuple[Term, ...]) -> list[Range] | None:

@@ -14,6 +14,8 @@ from hubbub.storage import followers, log
 from hubbub.storage.followers import StoredFollower
 from hubbub.storage.transaction import Transaction
 
+HOUSEKEEPING = "housekeeping"
+"""The lease under which one node of a site keeps house."""
 SEEDED = 1_000
 """Heads that one step of a start stores."""
 Outcome = Literal["moved", "moved_before", "moved_elsewhere", "fenced"]
@@ -120,6 +122,18 @@ def run_again(tx: Transaction, found: StoredFollower) -> None:
     followers.change(tx, found.name, state="running", attempts=0, next_attempt_at=None, failing_since=None)
     followers.retry_topics(tx, found.name)
     tx.append(FollowerChanged(follower=found.name))
+
+
+def check_site_lease(tx: Transaction, name: str, fence: int | None) -> None:
+    """Raise Fenced if the lease has another owner. `fence` is None on a site of one process, which has no lease.
+
+    The row is not locked: a write that was checked just before another process took the lease does
+    no harm, but a write long after that would.
+    """
+    if fence is not None:
+        found = followers.find(tx.connection, name)
+        if found is None or found.fence != fence:
+            raise Fenced()
 
 
 def dead_letters_of(connection: Connection, name: str, after: str, limit: int) -> list[DeadLetter]:

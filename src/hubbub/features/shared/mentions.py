@@ -9,7 +9,7 @@ from hubbub.domain.mentions import find as mentions_in
 from hubbub.domain.model import Actor, Mentions, RoomRole
 from hubbub.domain.names import skeleton
 from hubbub.domain.text import MAX_HERE
-from hubbub.storage import mentions
+from hubbub.storage import members, mentions
 from hubbub.storage.transaction import Transaction
 
 NO_MENTIONS = Mentions()
@@ -18,8 +18,9 @@ NO_MENTIONS = Mentions()
 class MessageText(NamedTuple):
     """A text whose mentions are to be resolved.
 
-    `here` are the ids of the online members. For an edit, `before` are the mentions of the previous
-    version and `previous_body` is its text.
+    `here` are the ids of the online members of this node, `elsewhere` of users who are online on
+    other nodes. For an edit, `before` are the mentions of the previous version and `previous_body`
+    is its text.
     """
 
     room: int
@@ -28,6 +29,7 @@ class MessageText(NamedTuple):
     here: Sequence[int] = ()
     before: Mentions | None = None
     previous_body: str = ""
+    elsewhere: Sequence[int] = ()
 
     def group_mentions(self, words: MentionedNames, former: MentionedNames, *, may: bool) -> "GroupMentions":
         """Return the mentions of `@here` and `@room` in the text.
@@ -84,6 +86,7 @@ def resolve(tx: Transaction, texts: Mapping[int, MessageText]) -> dict[int, Ment
     """Return the mentions of each text. Texts without mentions are left out.
 
     Takes one statement, another one if a text contains `@here`, none if no text contains a mention.
+    The members who are online on other nodes take some more.
     """
     mentioned = {index: words for index, text in texts.items() if (words := mentions_in(text.body)) != NO_NAMES}
     if not mentioned:
@@ -100,6 +103,8 @@ def resolve(tx: Transaction, texts: Mapping[int, MessageText]) -> dict[int, Ment
             found.users[index, name] = user
         author_role = None if role is None else RoomRole(role)
         found.may_mention_room[index] = rules.may_mention_room(texts[index].actor, author_role, kind, count)
+        if texts[index].elsewhere and mentioned[index].here and found.may_mention_room[index]:
+            texts = {**texts, index: _with_elsewhere(tx, texts[index], count)}
     groups = {
         index: texts[index].group_mentions(words, former[index], may=found.may_mention_room.get(index, False))
         for index, words in mentioned.items()
@@ -114,6 +119,25 @@ def resolve(tx: Transaction, texts: Mapping[int, MessageText]) -> dict[int, Ment
         for index, words in mentioned.items()
     }
     return {index: found for index, found in resolved.items() if found is not None}
+
+
+def _with_elsewhere(tx: Transaction, text: MessageText, size: int) -> MessageText:
+    """Add the members who are online on other nodes to `here`. `size` is how many members the room has."""
+    most = MAX_HERE + 1 - len(text.here)
+    found = members.some_among(tx.connection, text.room, text.elsewhere, size, most) if most > 0 else []
+    return text._replace(here=(*text.here, *found), elsewhere=())
+
+
+def with_author(found: Mentions | None, author: int | None, actor: Actor) -> Mentions | None:
+    """Return the mentions of a reply by `actor`, with the author of the message it answers.
+
+    `author` is None if they are not a member. Users do not mention themselves by replying.
+    """
+    if author is None or author == actor.id or (found is not None and author in found.users):
+        return found
+    if found is None:
+        return Mentions(users=[author])
+    return found.model_copy(update={"users": [*found.users, author]})
 
 
 def _skeletons(*mentioned: MentionedNames) -> list[str]:

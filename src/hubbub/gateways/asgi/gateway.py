@@ -11,12 +11,12 @@ import asyncio
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from secrets import SystemRandom
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub.delivery.connections import Blob
+from hubbub.engine import reconnects
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.services import Services
 from hubbub.features.sessions import AuthenticatedUser
@@ -40,7 +40,6 @@ Clients ping after 25 s.
 TURN = 16
 """Messages handled for one connection before the event loop runs other tasks."""
 logger = structlog.get_logger(__name__)
-_random = SystemRandom()
 
 
 class AsgiConnection(QueuedWebSocket):
@@ -112,12 +111,15 @@ class AsgiConnection(QueuedWebSocket):
         self.code = self.code or code
         super().abort(code, reason)
 
-    def shutdown(self) -> None:
-        """Close because the server stops.
+    def shutdown(self, among: int) -> None:
+        """Close because the server stops, after what is queued.
 
-        Clients reconnect after random delays, so that they do not come at once.
+        The client reconnects after a random delay, since it is one of so many.
         """
-        self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
+        fanout = self._connections.services.fanout
+        if self in fanout:
+            fanout.flush_now(self)
+        self.close(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay(among)))
 
     def evict(self) -> None:
         """End the connection for a newcomer.
@@ -126,7 +128,7 @@ class AsgiConnection(QueuedWebSocket):
         """
         self._slot = None
         self._connections.services.metrics.connections_evicted.labels(kind="websocket").inc()
-        self.abort(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
+        self.abort(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay()))
 
     def _release_slot(self) -> None:
         slot, self._slot = self._slot, None
@@ -219,8 +221,10 @@ class AsgiGateway:
     async def close(self, seconds: float) -> None:
         """Ask all clients to reconnect later, wait `seconds`, then abort the rest."""
         connections = self.connections
+        self.services.stopping.begin(seconds)
+        among = len(connections.open)
         for connection in list(connections.open):
-            connection.shutdown()
+            connection.shutdown(among)
         if connections.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

@@ -9,7 +9,6 @@ import asyncio
 import signal
 from collections import deque
 from collections.abc import Sequence
-from random import uniform
 from typing import ClassVar
 
 import structlog
@@ -22,6 +21,7 @@ from hubbub.domain.disconnects import Disconnect
 from hubbub.domain.errors import Busy, HubbubError
 from hubbub.domain.model import Role
 from hubbub.domain.text import MAX_PAGE
+from hubbub.engine import reconnects
 from hubbub.engine.live_connections import Attached
 from hubbub.engine.services import Services
 from hubbub.features import sync
@@ -117,9 +117,9 @@ class EventStream(Connection):
         self.retry = self.retry if retry_after is None else retry_after
         self.abort()
 
-    def shutdown(self) -> None:
+    def shutdown(self, among: int) -> None:
         """End the stream because the server stops. Clients come back after random delays."""
-        self.retry = uniform(1.0, 5.0)  # noqa: S311  not a secret
+        self.retry = reconnects.delay(among)
         self.close()
 
     def take(self, epoch: bytes) -> bytes:
@@ -284,5 +284,6 @@ async def end_with_server(services: Services) -> None:
 
 def end_streams(services: Services) -> None:
     """Ask the clients of all streams to reconnect later."""
+    among = len(services.streams)
     for stream in list(services.streams):
-        stream.shutdown()
+        stream.shutdown(among)

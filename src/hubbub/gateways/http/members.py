@@ -62,7 +62,7 @@ async def list_online(
 ) -> Response:
     """List the members who are online, ordered by user id."""
     await services.read(members.listing, caller.actor, room, 0, 1)  # raises NotFound if the caller is not a member
-    return reply(online_members.online(services.hub, room, after, limit))
+    return reply(await online_members.online(services.hub, services.read, room, after, limit))
 
 
 @router.get("/bans", response_model=BansPage, responses=refusals(400, 401, 403, 404))

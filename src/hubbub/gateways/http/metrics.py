@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from hubbub.domain import rules
 from hubbub.domain.errors import Forbidden
-from hubbub.gateways.http import auth
+from hubbub.gateways.http import auth, workers
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict_json import StrictRoute
@@ -23,9 +23,9 @@ TEXT = {"description": "Prometheus text format.", "content": {"text/plain": {"sc
 
 @router.get("/metrics", response_class=Response, responses={**refusals(401, 403), 200: TEXT})
 async def metrics(request: Request, services: Running) -> Response:
-    """Return the server's metrics."""
+    """Return the server's metrics. Those of all its workers have the label `worker`."""
     await _admit(request)
-    return Response(await services.metrics.scrape(), media_type=CONTENT_TYPE)
+    return Response(await workers.scrape(services), media_type=CONTENT_TYPE)
 
 
 async def _admit(request: Request) -> None:

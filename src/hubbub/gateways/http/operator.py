@@ -1,5 +1,7 @@
 """The operator's interface: HTTP on the socket `control.sock` in the data folder.
 
+Each of several processes that share the folder has a socket of its own, and acts for the site.
+
 There is no log-in. The caller may do everything, because only the system user of the server can open
 the socket.
 """
@@ -41,7 +43,7 @@ from hubbub.domain.model import User, Wire
 from hubbub.domain.text import MAX_ID
 from hubbub.engine.search import Progress
 from hubbub.engine.services import Services
-from hubbub.gateways.http import errors
+from hubbub.gateways.http import errors, workers
 from hubbub.gateways.http.app import Application, add_routes
 from hubbub.gateways.http.auth import Running
 from hubbub.gateways.http.errors import refusals
@@ -49,6 +51,7 @@ from hubbub.gateways.http.followers import DeadLetters, Followers
 from hubbub.gateways.http.middleware import EdgeMiddleware
 from hubbub.gateways.http.site_settings import Settings
 from hubbub.gateways.http.strict_json import StrictRoute, reply
+from hubbub.metrics import CONTENT_TYPE
 
 logger = structlog.get_logger(__name__)
 router = APIRouter(route_class=StrictRoute)
@@ -215,6 +218,12 @@ async def list_settings(services: Running) -> Response:
 async def change_setting(body: ChangeSetting, services: Running) -> Response:
     """Set or unset a setting of the site. Returns it, unless this version does not have it."""
     return await _perform(services, body)
+
+
+@router.get(workers.PATH, include_in_schema=False)
+async def metrics(services: Running) -> Response:
+    """Return the metrics of the process that owns the socket, for those that share its folder."""
+    return Response(await services.metrics.scrape(), media_type=CONTENT_TYPE)
 
 
 def create_operator_app(services: Services) -> FastAPI:

@@ -9,15 +9,15 @@ others get their turn.
 
 import asyncio
 import math
-from secrets import SystemRandom
 
 import structlog
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
+from hubbub.engine import reconnects
 from hubbub.gateways.websocket.admission import Slot
-from hubbub.gateways.websocket.connection import Conversation
+from hubbub.gateways.websocket.connection import Conversation, Silenced
 from hubbub.gateways.websocket.connection_set import ConnectionSet
 from hubbub.gateways.websocket.frames import PING
 from hubbub.gateways.websocket.outbox import FAREWELL, FramedConnection
@@ -37,7 +37,6 @@ TURN = 8_192
 Tiny frames cost much time for their size.
 """
 logger = structlog.get_logger(__name__)
-_random = SystemRandom()
 
 
 class NativeConnection(FramedConnection, asyncio.Protocol):
@@ -195,12 +194,19 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def shutdown(self) -> None:
-        """Close because the server stops.
+    def silence(self) -> None:
+        """Ignore the client's messages from now on, because the server stops."""
+        self._conversation = Silenced(self._conversation)
 
-        Clients reconnect after random delays, so that they do not come at once.
+    def shutdown(self, among: int) -> None:
+        """Close because the server stops, after what is queued.
+
+        The client reconnects after a random delay, since it is one of so many.
         """
-        self.close(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
+        fanout = self._connections.services.fanout
+        if self in fanout:
+            fanout.flush_now(self)
+        self.close(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay(among)))
 
     def abort(self, code: int, reason: str = "") -> None:
         self._code = self._code or code
@@ -221,9 +227,7 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         if self._ending or self._paused:
             self.cut()
             return
-        self._transport.write(
-            self._close_frame(close_codes.GOING_AWAY, close_codes.come_back(_random.uniform(1.0, 5.0)))
-        )
+        self._transport.write(self._close_frame(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay())))
         self.forget()
         self._transport.close()  # at once: the newcomer has its slot
 

@@ -46,11 +46,6 @@ class NativeGateway:
         self.converse = converse
         self.paths = frozenset({PATH, services.settings.root_path.encode() + PATH})
         """The paths of the endpoint: a proxy may strip the root path or pass it on."""
-        self.draining = False
-        """True when the server is stopping.
-
-        It accepts no connections, and has asked all clients to reconnect later.
-        """
 
     def make_room(self, newcomer: str | None) -> bool:
         """Evict an idle connection of another network. Return False if there is none.
@@ -72,9 +67,9 @@ class NativeGateway:
         Returns the connection, with the 101 sent; the caller makes it the transport's protocol. Or
         returns a rejection for the caller to send.
         """
-        if self.draining:
-            return DRAINING
         services = self.connections.services
+        if services.stopping.has_begun:
+            return DRAINING
         settings = services.settings
         secure = transport.get_extra_info("sslcontext") is not None or forwarded_https(
             peer, headers, settings.trusted_proxies

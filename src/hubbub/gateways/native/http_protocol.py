@@ -19,6 +19,10 @@ FULL = Rejection(503, "The server has reached its connection limit. Try again in
 HARD_LIMIT = 1.1
 """The multiple of the limit above which connections are aborted without response."""
 
+IDLE_GRACE = 2.0
+"""Seconds in which an idle connection of a stopping server may get one more request: more than proxies
+usually wait between two health checks."""
+
 
 class HttpProtocol(BoundedHttpProtocol):
     """One HTTP connection that counts towards the global connection limit.
@@ -60,7 +64,7 @@ class HttpProtocol(BoundedHttpProtocol):
             if open_now > self._limit * HARD_LIMIT:
                 self._count_refusal("none")
                 self._discards_input = True
-                self._abort()
+                self.cut()
                 return
         self._update_slot()
 
@@ -68,6 +72,24 @@ class HttpProtocol(BoundedHttpProtocol):
         self._has_left = True
         self._release_slot()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End after the request that is under way, because the server stops.
+
+        A client, often a proxy, may just have sent one on an idle connection. It is answered too.
+        """
+        if self._is_working:
+            super().shutdown()
+        else:
+            asyncio.get_running_loop().call_later(IDLE_GRACE, self._close_idle)
+
+    def _close_idle(self) -> None:
+        if not self._has_left and not self._is_working:
+            self.transport.close()
+
+    @property
+    def is_last(self) -> bool:
+        return self._gateway.connections.services.stopping.has_begun
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -119,7 +141,7 @@ class HttpProtocol(BoundedHttpProtocol):
             self.transport.write(FULL.response())
             self.transport.close()  # at once: the newcomer has its slot
         else:
-            self._abort()
+            self.cut()
 
     # --- the upgrade ---------------------------------------------------------------------------------------------
 

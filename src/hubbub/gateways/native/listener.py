@@ -5,7 +5,8 @@ import errno
 import gc
 import math
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -32,13 +33,36 @@ class CannotListen(Exception):
     """
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Return a listening socket, whose options accepted sockets inherit.
 
-    Port 0 picks a free one.
+    Port 0 picks a free one. The kernel distributes connections over the sockets that are `shared`.
 
     Raises CannotListen.
     """
+    listening = _bound_socket(host, port, shared=shared)
+    try:
+        listening.listen(BACKLOG)
+    except OSError as error:  # a socket that was not bound with the option listens already
+        listening.close()
+        raise CannotListen(_explain(host, port, error)) from None
+    return listening
+
+
+@contextmanager
+def reserved_port(host: str, port: int) -> Iterator[int]:
+    """Keep a port for sockets of this user that are `shared`; yield its number. Accepts nothing.
+
+    Port 0 picks a free one.
+
+    Raises CannotListen, also if only `shared` sockets use the port.
+    """
+    _bound_socket(host, port, shared=False).close()
+    with _bound_socket(host, port, shared=True) as reserved:
+        yield reserved.getsockname()[1]
+
+
+def _bound_socket(host: str, port: int, *, shared: bool) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -49,8 +73,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if (lowat := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None:
             listening.setsockopt(socket.IPPROTO_TCP, lowat, NOTSENT_LOWAT)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
-        listening.listen(BACKLOG)
         listening.setblocking(False)
     except OSError as error:
         listening.close()
@@ -79,13 +104,20 @@ class Listener:
         self._gateway: NativeGateway | None = None
 
     async def open(
-        self, app: Any, services: Services, host: str, port: int, *, converse: Converse = Pump
+        self,
+        app: Any,
+        services: Services,
+        host: str,
+        port: int,
+        *,
+        converse: Converse = Pump,
+        shared: bool = False,
     ) -> NativeGateway:
-        """Start; return when the port accepts.
+        """Start; return when the port accepts. Other processes may open a `shared` port, too.
 
         Raises CannotListen; RuntimeError if the app's lifespan fails.
         """
-        listening = listening_socket(host, port)
+        listening = listening_socket(host, port, shared=shared)
         self.port = listening.getsockname()[1]
         gateway = self._gateway = NativeGateway(services, converse)
         config = uvicorn.Config(
@@ -116,28 +148,36 @@ class Listener:
     async def close(self, drain_seconds: float) -> None:
         """Stop accepting, wait `drain_seconds` for requests, then abort the rest.
 
-        WebSocket clients are asked to reconnect later.
+        The commands that have arrived on WebSockets are answered first. Then their clients are
+        asked to reconnect later.
         """
         server, serving, gateway = self._server, self._serving, self._gateway
         if server is None or serving is None or gateway is None:
             return
-        server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_seconds))
+        connections, services = gateway.connections, gateway.connections.services
+        services.stopping.begin(drain_seconds)
+        # uvicorn would cancel the rest, which leaves tracebacks: the deadline comes first.
+        server.config.timeout_graceful_shutdown = math.ceil(drain_seconds) + 1
         server.stop_listening()
-        gateway.draining = True
-        for connection in list(gateway.connections.open):
-            connection.shutdown()
-        for stream in list(gateway.connections.services.streams):
-            stream.shutdown()
-        server.should_exit = True
-        deadline = asyncio.get_running_loop().time() + drain_seconds
+        among = len(connections.open) + len(services.streams)
+        for stream in list(services.streams):
+            stream.shutdown(among)
+        for connection in list(connections.open):
+            connection.silence()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(services.stopping.seconds_left):
+                await services.journal.settle()
+        for connection in list(connections.open):
+            connection.shutdown(among)
+        deadline = asyncio.get_running_loop().call_later(services.stopping.seconds_left, server.cut)
         with suppress(SystemExit):
             await serving
-        if gateway.connections.open:
+        deadline.cancel()
+        if connections.open:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(deadline):
-                    await gateway.connections.empty.wait()
-        for connection in list(gateway.connections.open):
+                async with asyncio.timeout(services.stopping.seconds_left):
+                    await connections.empty.wait()
+        for connection in list(connections.open):
             connection.cut()
-        for leftover in list(server.server_state.connections):
-            leftover.transport.abort()
+        server.cut()
         self._server = self._serving = None

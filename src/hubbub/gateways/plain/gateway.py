@@ -25,6 +25,7 @@ from hubbub.domain.text import MAX_QUERY
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
 from hubbub.engine.services import Services
+from hubbub.engine.soft_table import SoftTable, Value
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.gateways.websocket import handshake, scope
@@ -92,6 +93,10 @@ class PlainText:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._presence = plain_text.Presence()
+        self._elsewhere: dict[tuple[str, int], tuple[str, frozenset[int]]] = {}
+        self._table: SoftTable | None = None
+        if services.site_presence is not None:
+            self._table = services.site_presence.state.table("plain", self._changed)
         self._open = 0
         services.metrics.connections.labels(state="plain").set_function(lambda: self._open)
 
@@ -184,6 +189,7 @@ class PlainText:
             fanout.broadcast(b"", topic, Notice(plain_text.joined(live.user.name)))
         elif not visible:  # an invisible user sees their own arrival only
             fanout.send(connection, b"", Notice(plain_text.joined(live.user.name)))
+        self._tell(live.user)
         try:
             await _accept(socket)
             connection.uncork(LINES.pack(_missed(attached.gap)))
@@ -192,6 +198,7 @@ class PlainText:
             self._services.hub.detach(connection)
             if self._presence.leave(room, live.user.id):
                 fanout.broadcast(b"", topic, Notice(plain_text.left(live.user.name)))
+            self._tell(live.user)
 
     async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
         """Handle lines one by one, each stored before the next is read.
@@ -225,6 +232,32 @@ class PlainText:
         except ValidationError as error:
             raise validation.refuse(error) from None
         await self._services.journal.submit(command, live.actor, connection)
+
+    # --- the other nodes -----------------------------------------------------------------------------------------
+
+    def _tell(self, user: AuthenticatedUser) -> None:
+        """Tell the other nodes in which rooms the user was announced, before the user's first message."""
+        if self._table is None:
+            return
+        rooms = self._presence.rooms_here(user.id)
+        self._table.set(user.id, [user.name, rooms] if rooms else None)
+        self._table.flush()
+
+    def _changed(self, node: str, user: int, value: Value | None) -> None:
+        """Announce the users of another node."""
+        name, before = self._elsewhere.get((node, user), ("", frozenset()))
+        now = frozenset[int]()
+        if value is None:
+            self._elsewhere.pop((node, user), None)
+        else:
+            name, now = str(value[0]), frozenset(map(int, value[1]))
+            self._elsewhere[node, user] = name, now
+        for room in now - before:
+            if self._presence.enter_elsewhere(room, user, node):
+                self._services.fanout.broadcast(b"", f"lines:{room}", Notice(plain_text.joined(name)))
+        for room in before - now:
+            if self._presence.leave_elsewhere(room, user, node):
+                self._services.fanout.broadcast(b"", f"lines:{room}", Notice(plain_text.left(name)))
 
     # --- identification ------------------------------------------------------------------------------------------
 

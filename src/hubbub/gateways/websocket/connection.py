@@ -16,6 +16,27 @@ class Conversation(Protocol):
     def lost(self) -> None: ...
 
 
+class Silenced:
+    """A conversation that ignores what still arrives, because the server is stopping.
+
+    The client repeats on its next connection what was not answered.
+    """
+
+    __slots__ = ("_before",)
+
+    def __init__(self, before: Conversation) -> None:
+        self._before = before
+
+    def opened(self) -> None:
+        self._before.opened()
+
+    def received(self, message: str, /) -> None:
+        pass
+
+    def lost(self) -> None:
+        self._before.lost()
+
+
 class WebSocketConnection(Connection):
     """A connection that can be closed with a code and a reason."""
 

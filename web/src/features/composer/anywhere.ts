@@ -39,7 +39,7 @@ export function typeAnywhere(field: HTMLTextAreaElement): () => void {
   // The browser sends the character to the element that has the focus after this handler, also for
   // the first key of a dead-key sequence.
   function keyed(event: KeyboardEvent): void {
-    if (MOVES.has(event.key)) byKeys = true;
+    if (!composes(event) && MOVES.has(event.key)) byKeys = true;
     if (!types(event) || !isFree(field) || (byKeys && document.activeElement?.matches(MESSAGE))) return;
     event.stopPropagation();
     field.focus({ preventScroll: true });

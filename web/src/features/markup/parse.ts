@@ -4,7 +4,19 @@
  */
 import Reader, { type MarkdownIt, type Token } from "markdown-it";
 import { targetOf } from "../../state/links";
-import { address, DEEPEST, mention, quotesNeedBlanks, spoiler, spoilersPaired, text, tooDeep } from "./rules";
+import {
+  address,
+  DEEPEST,
+  emphasis,
+  escape,
+  mention,
+  paragraph,
+  quotesNeedBlanks,
+  spoiler,
+  spoilersPaired,
+  text,
+  tooDeep,
+} from "./rules";
 import { plain, type Block, type Inline, type Link } from "./tree";
 
 /** No server sends longer text; longer text is shown as plain text. */
@@ -33,13 +45,16 @@ const asTyped = (body: string): readonly Block[] => [{ kind: "paragraph", childr
 
 function prepared(): MarkdownIt {
   const md = new Reader("zero", { maxNesting: 2 * DEEPEST });
-  md.enable(["fence", "list", "escape", "backticks", "strikethrough", "emphasis", "link", "autolink", "balance_pairs"]);
+  md.enable(["fence", "list", "backticks", "strikethrough", "emphasis", "link", "autolink", "balance_pairs"]);
   md.inline.ruler.at("text", text);
+  md.inline.ruler.before("backticks", "escape", escape);
+  md.inline.ruler.at("emphasis", emphasis);
   md.inline.ruler.push("address", address);
   md.inline.ruler.push("mention", mention);
   md.inline.ruler.push("spoiler", spoiler);
   md.inline.ruler2.after("balance_pairs", "spoiler", spoilersPaired);
   quotesNeedBlanks(md);
+  md.block.ruler.at("paragraph", paragraph);
   md.block.ruler.before("fence", "too deep", tooDeep);
   md.normalizeLink = (url) => url;
   md.validateLink = (url) => targetOf(url) !== null;
@@ -122,8 +137,6 @@ function readInline(token: Token, cursor: Cursor, depth: number): Inline {
       return { kind: "mention", run: token.content };
     case "link_open":
       return readLink(String(token.attrGet("href") ?? token.content), readInlines(cursor, depth + 1));
-    case "hardbreak":
-      return { kind: "text", text: "\n" };
     default: {
       const kind = token.nesting === 1 ? WRAPS[token.type.replace("_open", "") as keyof typeof WRAPS] : undefined;
       return kind ? { kind, children: readInlines(cursor, depth + 1) } : { kind: "text", text: token.content };

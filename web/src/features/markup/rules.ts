@@ -1,6 +1,9 @@
-/** Extensions to Markdown as markdown-it rules: bare URLs, mentions, spoilers. */
+/**
+ * Markdown of messages as markdown-it rules: bare URLs, mentions, spoilers, and what a message does
+ * otherwise than a document: where quotes, lists, emphasis and escapes begin and end.
+ */
 import type { Delimiter, MarkdownIt, StateBlock, StateInline } from "markdown-it";
-import { addressAt, targetOf } from "../../state/links";
+import { endOfLink, schemeBefore, targetOf } from "../../state/links";
 import { runAt } from "./mentions";
 
 /** The deepest nesting of quotes and lists; deeper text is shown as it was typed. */
@@ -8,11 +11,21 @@ export const DEEPEST = 16;
 const BAR = "|".charCodeAt(0);
 const QUOTE = ">".charCodeAt(0);
 const TAB = 9;
+const STAR = "*".charCodeAt(0);
+const UNDERSCORE = "_".charCodeAt(0);
+const BACKSLASH = "\\".charCodeAt(0);
+/** What may follow a backslash that has a meaning: a sign that means something there. */
+const MEANING = /^[\\`*_~|[\]<@]|^:\/\//;
+/** What may stand before the sign of a quote or of an item, and before the sign after a number. */
+const LINE_START = /\n[ \t>]*$/;
+const NUMBER = /\n[ \t>]*\d{1,9}$/;
+const LONGEST_INDENT = 64;
+/** A letter of a script without blanks: words have no edges there. */
+const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\ud840-\udbff]/;
 const BLANK = 32;
 /** Text up to the next character that may have a meaning. */
 const WORDS = /[^\n*:<@[\\\]_`|~]+/y;
-const SCHEME = /(?<![\p{L}\p{N}_.+-])https?$/iu;
-const SCHEME_LENGTH = "https".length + 1;
+const LETTER = /[a-z\d]/i;
 
 export function text(state: StateInline, silent: boolean): boolean {
   WORDS.lastIndex = state.pos;
@@ -23,24 +36,61 @@ export function text(state: StateInline, silent: boolean): boolean {
   return true;
 }
 
-/** A bare URL, recognised at its colon, when the scheme is already pending text. */
+/**
+ * A bare URL, recognised at its colon, when the scheme is already pending text. URLs of other
+ * schemes are text without mentions.
+ */
 export function address(state: StateInline, silent: boolean): boolean {
   const { src, pos } = state;
-  if (state.linkLevel > 0 || !src.startsWith("://", pos)) return false;
-  const scheme = SCHEME.exec(src.slice(Math.max(0, pos - SCHEME_LENGTH), pos))?.[0];
-  const found = scheme && addressAt(src, pos - scheme.length)?.slice(0, state.posMax - pos + scheme.length);
-  if (!scheme || !found || found.length <= scheme.length + 3) return false;
-  const rest = found.slice(scheme.length);
+  if (state.linkLevel > 0 || !src.startsWith("://", pos) || !LETTER.test(src.charAt(pos - 1))) return false;
+  const scheme = schemeBefore(src, pos);
+  const end = Math.min(endOfLink(src, pos), state.posMax);
+  const found = src.slice(pos - scheme.length, end);
   if (!silent) {
-    const leads = targetOf(found) !== null && state.pending.endsWith(scheme);
-    if (leads) {
+    if (scheme && targetOf(found) !== null && state.pending.endsWith(scheme)) {
       state.pending = state.pending.slice(0, -scheme.length);
       push(state, "link_open", 1, found);
       push(state, "text", 0, found);
       push(state, "link_close", -1);
-    } else state.pending += rest;
+    } else state.pending += src.slice(pos, end);
   }
-  state.pos += rest.length;
+  state.pos = end;
+  return true;
+}
+
+/** A backslash shows the sign after it, if that has a meaning there; every other one stays. */
+export function escape(state: StateInline, silent: boolean): boolean {
+  const { src, pos, posMax } = state;
+  if (src.charCodeAt(pos) !== BACKSLASH || pos + 1 >= posMax) return false;
+  const means = MEANING.test(src.slice(pos + 1, pos + 4)) || marksLine(src.charAt(pos + 1), () => textBefore(src, pos));
+  if (!silent) state.pending += means ? src.charAt(pos + 1) : "\\";
+  state.pos += means ? 2 : 1;
+  return true;
+}
+
+/** True if the sign would begin a quote or an item of a list after this text. */
+const marksLine = (sign: string, before: () => string): boolean =>
+  ">-+".includes(sign) ? LINE_START.test(before()) : ".)".includes(sign) && NUMBER.test(before());
+
+const textBefore = (text: string, at: number): string =>
+  at < LONGEST_INDENT ? `\n${text.slice(0, at)}` : text.slice(at - LONGEST_INDENT, at);
+
+/**
+ * `*` and `_` begin and end at the edges of words: `2*3*4` and `snake_case` are words. Next to
+ * letters of scripts without blanks, `*` needs no edge.
+ */
+export function emphasis(state: StateInline, silent: boolean): boolean {
+  const { src, pos } = state;
+  const marker = src.charCodeAt(pos);
+  if (silent || (marker !== STAR && marker !== UNDERSCORE)) return false;
+  const { length } = state.scanDelims(pos, false);
+  const splits = marker === STAR && (UNSPACED.test(src.charAt(pos - 1)) || UNSPACED.test(src.charAt(pos + length)));
+  const { can_open: open, can_close: close } = state.scanDelims(pos, splits);
+  for (let count = 0; count < length; count += 1) {
+    push(state, "text", 0, src.charAt(pos));
+    state.delimiters.push({ marker, length, token: state.tokens.length - 1, end: -1, open, close });
+  }
+  state.pos += length;
   return true;
 }
 
@@ -99,21 +149,52 @@ export function tooDeep(state: StateBlock, line: number, end: number, silent: bo
   return true;
 }
 
-/** Enable quotes that start with `>` and a space: `>_<` and `>:(` are emoticons. */
+/**
+ * Enable quotes that start with `>` and a space: `>_<` and `>:(` are emoticons. A line without the
+ * sign is no part of the quote.
+ */
 export function quotesNeedBlanks(md: MarkdownIt): void {
   const others = md.block.ruler.getRules("");
   md.enable("blockquote");
   const quote = md.block.ruler.getRules("").find((rule) => !others.includes(rule))!;
+  const signAt = (state: StateBlock, line: number): number => state.bMarks[line]! + state.tShift[line]!;
   md.block.ruler.at(
     "blockquote",
     (state, line, end, silent) => {
-      const at = state.bMarks[line]! + state.tShift[line]!;
+      const at = signAt(state, line);
       const next = state.src.charCodeAt(at + 1);
       const begins = at + 1 >= state.eMarks[line]! || next === BLANK || next === TAB || next === QUOTE;
-      return begins && quote(state, line, end, silent);
+      if (!begins || state.src.charCodeAt(at) !== QUOTE) return false;
+      if (silent) return quote(state, line, end, true);
+      let after = line + 1;
+      while (after < end && state.src.charCodeAt(signAt(state, after)) === QUOTE) after += 1;
+      return quote(state, line, after, false);
     },
     { alt: ["paragraph", "reference", "blockquote", "list"] },
   );
+}
+
+/**
+ * As in CommonMark, except that a paragraph in a list ends at a line that is not indented as far as
+ * the item.
+ */
+export function paragraph(state: StateBlock, line: number, end: number): boolean {
+  const others = state.md.block.ruler.getRules("paragraph");
+  const parent = state.parentType;
+  let after = line + 1;
+  state.parentType = "paragraph";
+  while (after < end && !state.isEmpty(after) && state.sCount[after]! >= state.blkIndent) {
+    if (state.sCount[after]! - state.blkIndent <= 3 && others.some((begins) => begins(state, after, end, true))) break;
+    after += 1;
+  }
+  state.parentType = parent;
+  state.line = after;
+  state.push("paragraph_open", "p", 1);
+  const inline = state.push("inline", "", 0);
+  inline.content = state.getLines(line, after, state.blkIndent, false).trim();
+  inline.children = [];
+  state.push("paragraph_close", "p", -1);
+  return true;
 }
 
 function push(state: StateInline, type: string, nesting: -1 | 0 | 1, content = ""): void {

@@ -1,4 +1,5 @@
 /** Keyboard navigation in the message list: one message has the focus, and keys move it. */
+import { composes } from "../../ui/input_method";
 import type { View } from "./view.svelte";
 
 const STEPS: Readonly<Record<string, number>> = { ArrowUp: -1, k: -1, ArrowDown: 1, j: 1 };
@@ -12,7 +13,7 @@ export function move(view: View, event: KeyboardEvent, toPresent: () => void): b
   const target = event.target as Element;
   const row = target.closest<HTMLElement>(".timeline-row");
   // A focused link or button inside a message keeps its own keys.
-  if (!row || !target.matches(".timeline-row > article") || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (!row || !target.matches(".timeline-row > article") || event.ctrlKey || event.metaKey || event.altKey || composes(event)) return false;
   const step = STEPS[event.key];
   if (step !== undefined) return go(view, view.next(row, step));
   switch (event.key) {
@@ -45,6 +46,15 @@ export function stop(view: View, list: HTMLElement): void {
 /** Move the focus to this row's message, which makes the message the tab stop. */
 export function focus(row: Element): void {
   row.querySelector<HTMLElement>(":scope > article")?.focus({ preventScroll: true });
+}
+
+/**
+ * Return whether the user has gone to a text field since `before` had the focus. The composer does
+ * not count: it takes the focus by itself when a room opens.
+ */
+export function isInAnotherField(before: Element | null): boolean {
+  const now = document.activeElement;
+  return now !== before && before?.isConnected === true && now !== null && now.matches("input, textarea") && now.id !== "composer";
 }
 
 /** Make a message that got the focus, also by a click, the only tab stop. */

@@ -9,7 +9,7 @@ import type { Room } from "../../state/model";
 import { edgeOf, type MessageItem, type Side, type Timeline } from "../../state/timeline";
 import { looking } from "../unread/looking.svelte";
 import type { ReadMarker } from "../unread/marker";
-import { focus } from "./keys";
+import { focus, isInAnotherField } from "./keys";
 import { fetchPage, type Where } from "./pages";
 import { seqOf, View } from "./view.svelte";
 
@@ -47,6 +47,8 @@ export class Reader {
   unreadAbove: boolean = $state(false);
   readonly view: View = new View(() => this.timeline?.status === "ready" && !this.timeline.newer);
   #aim: Aim | null = null;
+  /** What had the focus when the last jump began. */
+  #origin: Element | null = null;
   /** The target message, or the newest, while it is not loaded. */
   #sought: number | "end" | null = null;
   #load = 0;
@@ -107,6 +109,7 @@ export class Reader {
   async jump(seq: number): Promise<void> {
     this.trouble = "";
     this.#aim = { to: "message", seq };
+    this.#origin = document.activeElement;
     if (this.view.row(seq)) {
       this.#stop();
       return this.settled();
@@ -140,6 +143,7 @@ export class Reader {
     if (readAt == null) return;
     this.#seen = readAt;
     this.#aim = { to: "unread", focus: true };
+    this.#origin = document.activeElement;
     this.#stop();
     if (this.#reaches(readAt)) return this.settled();
     return this.#go({ around: readAt + 1 }, this.#aim);
@@ -259,7 +263,7 @@ export class Reader {
     else view.show(row, SHARE);
     if (aim.to === "message" || (aim.to === "unread" && aim.focus)) {
       this.mark(seq);
-      focus(row);
+      if (!isInAnotherField(this.#origin)) focus(row);
     }
     return true;
   }

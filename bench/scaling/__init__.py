@@ -1,0 +1,1 @@
+"""How many nodes, databases and NATS servers a site needs: a simulation fed with measured costs."""
