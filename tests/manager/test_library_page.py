@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.gateways.raw import Raw
 from tests.manager.test_tutorial import OURS, start
 from tests.support import documents
+from tests.support.nats import nats
 from tests.support.waiting import eventually_async
 
 PAGE = "library.md"
@@ -67,6 +68,7 @@ async def hears(client: ClientConnection, *texts: str) -> None:
 def test_every_block_has_a_test_here() -> None:
     assert set(documents.blocks(PAGE)) == {
         "chat.py", "ticker.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
+        "workers.py", "bus_options.py", "job.py",
     }  # fmt: skip
 
 
@@ -152,6 +154,49 @@ async def test_the_threads_example_broadcasts_from_a_thread(serve: Serve) -> Non
         await eventually_async(one_client_is_connected, 10, "the listener is counted")
         assert (await http.post(f"{url}/news", params={"text": "from a thread"})).status_code == 200
         await hears(client, "from a thread")
+
+
+async def test_the_workers_example_reaches_clients_of_all_processes_also_from_a_job(
+    folder: Path, tmp_path: Path
+) -> None:
+    with nats(tmp_path) as bus:
+        env = {"BUS_URL": bus.url}
+        servers = [start("workers:app", "auto", folder, env=env) for _ in range(2)]
+        try:
+            async with Clients(servers[0][1]) as here, Clients(servers[1][1]) as there:
+                ann, bob, phone = await here.enter("/ws/ann"), await there.enter("/ws/bob"), await here.enter("/ws/bob")
+                # A process hears a new topic a moment after `join`: repeat until it does.
+                heard: list[str] = []
+
+                async def bob_hears() -> bool:
+                    await ann.send("bob hello")
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            heard.append(str(await bob.recv()))
+                    return bool(heard)
+
+                await eventually_async(bob_hears, 60, "the whisper reaches the other process")
+                assert heard == ["ann whispers: hello"]
+                await hears(phone, "ann whispers: hello")
+                await bob.send("all good morning")
+                await hears(ann, "bob: good morning")
+                command = [sys.executable, "job.py"]
+                await asyncio.to_thread(
+                    subprocess.run, command, cwd=folder, env={**os.environ, **env}, check=True, timeout=120
+                )
+                await hears(ann, "The backup is done.")
+                while await bob.recv() != "The backup is done.":
+                    pass
+        finally:
+            for process, _ in servers:
+                process.terminate()
+                process.communicate(timeout=60)
+
+
+def test_the_bus_options_example_runs_and_connects_to_nothing(folder: Path) -> None:
+    command = [sys.executable, "-W", "error", "bus_options.py"]
+    env = {**os.environ, "BUS_SECRET": "a secret of this application"}
+    subprocess.run(command, cwd=folder, env=env, check=True, timeout=120)
 
 
 def test_the_testing_example_passes_with_plain_pytest(folder: Path) -> None:

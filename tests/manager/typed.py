@@ -9,7 +9,7 @@ from typing import Any, assert_type
 
 from fastapi import WebSocket
 
-from hubbub import Client, ConnectionManager
+from hubbub import BusOptions, Client, ConnectionManager
 from hubbub.client import Entry, Positions, Reset, Sent
 from hubbub.domain.events import MessageSent
 from hubbub.domain.model import Room, User
@@ -28,7 +28,12 @@ async def manager_types(manager: ConnectionManager, websocket: WebSocket) -> Non
     manager.leave(websocket, "topic")
     manager.disconnect(websocket)
     ConnectionManager(outbox_bytes=2**16)
+    ConnectionManager(bus="nats://localhost")
+    ConnectionManager(bus=BusOptions("nats://localhost", name="chat", secret=b"0" * 16, ca="ca.pem"))
+    assert_type(await manager.close(), None)
 
+    ConnectionManager(bus=4222)  # type: ignore[arg-type]
+    BusOptions("nats://localhost", "chat")  # type: ignore[call-arg]
     ConnectionManager(2**16)  # type: ignore[call-arg]
     await manager.broadcast(b"bytes")  # type: ignore[arg-type]
     manager.active_connections.append(websocket)  # type: ignore[attr-defined]

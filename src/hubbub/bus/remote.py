@@ -155,7 +155,7 @@ class RemoteBus(ABC):
         while True:
             before = self.counts.connects
             try:
-                await self._serve()
+                await self._attempt()
                 reason = "the connection ended"
             except Exception as error:  # whatever the client library raises, the bus tries again
                 reason = f"{type(error).__name__}: {error}"[:500]
@@ -166,6 +166,30 @@ class RemoteBus(ABC):
             self._report(reason, first=was or retry == FIRST_RETRY)
             await asyncio.sleep(uniform(0.0, retry))  # noqa: S311  not a secret
             retry = min(2 * retry, LAST_RETRY)
+
+    async def _attempt(self) -> None:
+        """Serve in a task that is cancelled until it ends.
+
+        A client library may lose a cancellation (`asyncio.wait_for` before Python 3.12 does), and
+        then the event loop could not end.
+        """
+        serving = asyncio.create_task(self._outcome())
+        try:
+            await asyncio.wait((serving,))
+            if (error := serving.result()) is not None:
+                raise error
+        finally:
+            while not serving.done():
+                serving.cancel()
+                await asyncio.wait((serving,), timeout=CLOSE_TIMEOUT + 1)
+
+    async def _outcome(self) -> Exception | None:
+        """Return the error of `_serve`: asyncio logs what a task raises while the loop ends."""
+        try:
+            await self._serve()
+        except Exception as error:  # whatever the client library raises
+            return error
+        return None
 
     def _report(self, reason: str, *, first: bool) -> None:
         """Log that the connection has ended, or could not be made."""

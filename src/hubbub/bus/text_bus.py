@@ -178,6 +178,12 @@ class TextBus(RemoteBus):
         self._tried.set()
         self._wake.set()
 
+    def _fell_silent(self) -> None:
+        """Do nothing: what waits is bounded, and sent when the server answers."""
+
+    def _answers_again(self) -> None:
+        """Do nothing: see `_fell_silent`."""
+
     def _report(self, reason: str, *, first: bool) -> None:
         self.counts.dropped += len(self._texts)
         self._missed += len(self._texts)

@@ -4,6 +4,7 @@ Writes "done" and must write nothing to stderr.
 """
 
 import asyncio
+import logging
 import sys
 import warnings
 
@@ -46,7 +47,7 @@ async def hear_another() -> None:
 
 async def end_early() -> None:
     """End the loop while the manager is about to connect."""
-    await manager.broadcast("nobody waits")
+    await manager.broadcast("before the end")
     manager.disconnect(Peer().socket)
 
 
@@ -57,7 +58,22 @@ async def close_at_the_end() -> None:
     await manager.close()
 
 
+async def end_while_connecting(tick: int) -> None:
+    """End the loop at some moment of an attempt that is refused."""
+    refused = ConnectionManager(
+        bus="nats://127.0.0.1:1" if ADDRESS.startswith("nats") else "postgresql://127.0.0.1:1/x"
+    )
+    await refused.broadcast("refused")
+    for _ in range(tick):
+        await asyncio.sleep(0)
+
+
 def main() -> None:
+    log = logging.getLogger("hubbub.bus")
+    log.disabled = True  # it reports the outages
+    for tick in range(60):
+        asyncio.run(end_while_connecting(tick))
+    log.disabled = False
     for main in (hear_another, end_early, close_at_the_end, hear_another):
         asyncio.run(main())
         uvloop.run(main())

@@ -1,13 +1,13 @@
 """One manager in several processes: the options of its bus, and the way to the other processes.
 
-The bus itself and its client library are imported when a manager with a bus is created or used.
+The bus and its client library are imported when the first manager with a bus is created.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -64,22 +64,7 @@ class BusOptions:
             self._check_postgresql()
         else:
             raise ValueError(ADDRESS)
-
-    def text_bus(self) -> "TextBus":
-        """Return a new bus, which is not connected yet."""
-        from hubbub.bus.nats import NatsOptions
-        from hubbub.bus.text_bus import NatsTextBus, PostgresTextBus
-        from hubbub.bus.texts import TextCodec
-
-        codec = TextCodec(self.name, self._secret(), os.urandom(8).hex())
-        if not self._is_nats():
-            from psycopg.conninfo import conninfo_to_dict
-
-            given = conninfo_to_dict(self._conninfo())
-            options = {name: value for name, value in DEFAULTS.items() if name not in given}
-            return PostgresTextBus(self._conninfo(), self.name, codec, **options)
-        files = {name: Path(file) for name, file in self._files().items()}
-        return NatsTextBus(NatsOptions(tuple(self.address.split(",")), **files), self.name, codec)
+        import_module("hubbub.bus.text_bus")  # now, when no event loop waits for it
 
     def _secret(self) -> bytes:
         return self.secret.encode() if isinstance(self.secret, str) else self.secret or b""
@@ -105,8 +90,10 @@ class BusOptions:
         for name, file in self._files().items():
             if not Path(file).is_file():
                 raise ValueError(f"The {name} of the bus is not a file: {file}")
-        if find_spec("nats") is None:
-            raise ImportError("A NATS bus needs a client library. Install hubbub[nats].")
+        try:
+            import_module("nats.aio.client")
+        except ImportError:
+            raise ImportError("A NATS bus needs a client library. Install hubbub[nats].") from None
 
     def _check_postgresql(self) -> None:
         if given := self._files():
@@ -130,6 +117,23 @@ DEFAULTS: dict[str, Any] = {"connect_timeout": 5, "application_name": "hubbub-bu
 """Options of the connection to PostgreSQL that its address does not give."""
 
 
+def text_bus(options: BusOptions) -> "TextBus":
+    """Return a new bus, which is not connected yet."""
+    from hubbub.bus.nats import NatsOptions
+    from hubbub.bus.text_bus import NatsTextBus, PostgresTextBus
+    from hubbub.bus.texts import TextCodec
+
+    codec = TextCodec(options.name, options._secret(), os.urandom(8).hex())
+    if not options._is_nats():
+        from psycopg.conninfo import conninfo_to_dict
+
+        given = conninfo_to_dict(options._conninfo())
+        more = {name: value for name, value in DEFAULTS.items() if name not in given}
+        return PostgresTextBus(options._conninfo(), options.name, codec, **more)
+    files = {name: Path(file) for name, file in options._files().items()}
+    return NatsTextBus(NatsOptions(tuple(options.address.split(",")), **files), options.name, codec)
+
+
 class Others:
     """The other processes of a manager: what is broadcast here goes there, and the reverse.
 
@@ -142,7 +146,7 @@ class Others:
         self._texts = texts
         self._fanout = fanout
         self._topics: dict[str, str] = {}
-        self._bus = options.text_bus()
+        self._bus = text_bus(options)
         self._bus.open(self._deliver)
         fanout.observe(self._first, self._last)
 
