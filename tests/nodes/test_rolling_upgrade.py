@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.nodes.conftest import BROKEN, Site
-from tests.nodes.test_delivery import Traffic
+from tests.nodes.traffic import Traffic
 from tests.support.earlier import unpack_earlier
 from tests.support.nats import nats
 from tests.support.postgres import Postgres
