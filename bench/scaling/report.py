@@ -277,7 +277,7 @@ def figure(costs: Costs, work: Workload) -> str:
             continue
         width = scale * log10(chosen.nodes * 1.2)
         drawing.bar(LEFT, y, width, 20, "ours" if today else "missed")
-        label = f"{today.nodes}" if today else f"{chosen.nodes}, once heads are announced once a second"
+        label = f"{today.nodes}" if today else f"{chosen.nodes}, with fewer heads"
         drawing.text(LEFT + width + 8, y + 15, label, "" if today else "small")
     drawing.text(12, bottom + 30, "Logarithmic. Red: not possible today.", "small")
     return drawing.svg()
