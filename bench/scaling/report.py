@@ -122,7 +122,7 @@ def limits(costs: Costs, work: Workload) -> str:
     """At how many users each part becomes too small, with the nodes that so many users need."""
     rows = [[
         "Announcements of heads, N² a second: no number of nodes is enough",
-        f"{sizing.largest(costs, work):,}",
+        _about(sizing.largest(costs, work)),
         "yes",
     ]]  # fmt: skip
     for name, is_over in LIMITS.items():
@@ -134,10 +134,10 @@ def limits(costs: Costs, work: Workload) -> str:
             if is_over(found):
                 reached = users
             users *= 1.05
-        value = f"{reached:,.0f}" if reached else f"above {users:,.0f}"
+        value = _about(reached) if reached else f"above {_about(users)}"
         rows.append([name, value, "yes" if reached and needed(round(reached), costs, work) else "with fewer heads"])
     most = sizing.largest(costs, work, FEWER_HEADS)
-    rows.append(["With fewer heads, no number of nodes is enough", f"{most:,}", "with fewer heads"])
+    rows.append(["With fewer heads, no number of nodes is enough", _about(most), "with fewer heads"])
     return _table(["Limit", "Connected users", "Reached today"], rows)
 
 
@@ -277,7 +277,7 @@ def figure(costs: Costs, work: Workload) -> str:
             continue
         width = scale * log10(chosen.nodes * 1.2)
         drawing.bar(LEFT, y, width, 20, "ours" if today else "missed")
-        label = f"{today.nodes}" if today else f"{chosen.nodes}, once heads are announced once a second"
+        label = f"{today.nodes}" if today else f"{chosen.nodes}, with fewer heads"
         drawing.text(LEFT + width + 8, y + 15, label, "" if today else "small")
     drawing.text(12, bottom + 30, "Logarithmic. Red: not possible today.", "small")
     return drawing.svg()
@@ -289,6 +289,11 @@ def _pair(seconds: tuple[float, float]) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+
+
+def _about(value: float) -> str:
+    """Return a number with two digits that mean something."""
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _bytes(value: float) -> str:
