@@ -55,6 +55,7 @@ LONG = (
     "manager/idioms/test_idioms.py",
     "faults/test_revocation.py",
     "mounted/test_kill.py",
+    "nodes/test_rolling_upgrade.py",
     "proxy/test_through.py",
 )
 """Test files that run first, so that none of them runs alone at the end.
