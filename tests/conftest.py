@@ -58,6 +58,7 @@ LONG = (
     "nodes/test_database_faults.py",
     "nodes/test_delivery.py",
     "nodes/test_faults.py",
+    "nodes/test_rolling_upgrade.py",
     "proxy/test_through.py",
 )
 """Test files that run first, so that none of them runs alone at the end.

@@ -141,10 +141,12 @@ class Front:
         path.write_text("{\n    admin off\n    auto_https disable_redirects\n}\n" + self.text)
         return [program("caddy"), "run", "--config", str(path), "--adapter", "caddyfile"]
 
+    def log_text(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
     def _is_listening(self) -> bool:
         assert self._process is not None
-        log = (self._folder / "log").read_text(errors="replace")
-        assert self._process.poll() is None, f"{self.kind} ended at start:\n{log}\n{self.text}"
+        assert self._process.poll() is None, f"{self.kind} ended at start:\n{self.log_text()}\n{self.text}"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 

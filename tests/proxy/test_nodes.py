@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.proxy.front import Certificate, Front, program
@@ -21,6 +22,9 @@ CADDYFILE = Path(__file__).parents[2] / "deploy" / "Caddyfile"
 UPSTREAMS = "node1:8000 node2:8000 node3:8000"
 FIRST_WITH_CLOSE_DELAY = (2, 7)
 PATIENCE = 60.0
+PAUSE = 0.05  # between two attempts of a client
+NOT_NOW = {502, 503}
+"""Caddy 2.6 tries another node only for requests without a body; the client repeats the others."""
 
 
 class Nodes:
@@ -43,20 +47,24 @@ class Nodes:
         return found
 
     async def post(self, count: int, name: str) -> None:
-        """Send messages by REST through the proxy, one after the other."""
+        """Send messages by REST through the proxy, one after the other, each until it is acknowledged."""
         for number in range(count):
             message = {"key": f"{name} {number}", "body": f"{name} {number}"}
-            answer = await asyncio.to_thread(
-                self.visitor.ask, "POST", "/api/rooms/1/messages", self.visitor.bearer, json=message
-            )
-            if answer.status_code == 201:
-                self.sent.append(answer.json()["seq"])
-            else:
+            while (answer := await asyncio.to_thread(self._attempt, message)).status_code != 201:
                 self.refused.append(answer.status_code)
+                await asyncio.sleep(PAUSE)
+            self.sent.append(answer.json()["seq"])
+
+    def _attempt(self, message: dict[str, str]) -> httpx.Response:
+        return self.visitor.ask("POST", "/api/rooms/1/messages", self.visitor.bearer, json=message)
 
     async def more_sent(self, count: int) -> None:
         goal = len(self.sent) + count
         await eventually(lambda: len(self.sent) >= goal, PATIENCE, f"{count} more messages are sent")
+
+    async def is_used(self, node: Server) -> None:
+        """Wait until Caddy sends requests to a node."""
+        await eventually(lambda: node.metrics()["hubbub_messages_total"] > 0, PATIENCE, "the node is in use")
 
     async def has_all(self) -> None:
         """Wait until the follower has all that was sent. It applies events only in order."""
@@ -66,6 +74,10 @@ class Nodes:
 
         await eventually(lambda: not missing(), PATIENCE, "the follower has everything")
         assert not self.follower.resets
+        assert len(set(self.sent)) == len(self.sent)
+        bodies = [event["body"] for event in self.follower.events("room:1") if event["type"] == "message.sent"]
+        assert len(set(bodies)) == len(bodies) == len(self.sent)
+        assert set(self.refused) <= NOT_NOW
 
 
 def version() -> tuple[int, int]:
@@ -124,7 +136,6 @@ async def test_clients_of_a_killed_node_go_on_at_the_other_one(behind_caddy: Ser
         lost = site.node_of_the_follower()
         lost.kill()
         await site.post(20, "after")
-        assert site.refused == [], "Caddy tries the other node"
         await site.has_all()
         assert site.follower.welcomes == 2
         await asyncio.to_thread(lost.start)
@@ -135,12 +146,15 @@ async def test_control_without_another_node_requests_fail(behind_caddy: Serve) -
         lost = site.node_of_the_follower()
         lost.kill()
         site.visitor.http.timeout = PATIENCE
-        await site.post(1, "after")
-        assert site.refused[0] in (502, 503)
+        posting = asyncio.create_task(site.post(1, "after"))
+        await eventually(lambda: len(site.refused) >= 2, PATIENCE, "requests are refused")
+        assert not posting.done()
+        assert site.follower.welcomes == 1
         await asyncio.to_thread(lost.start)
+        await posting
 
 
-async def test_no_request_fails_while_nodes_are_replaced_one_after_the_other(behind_caddy: Serve) -> None:
+async def test_nothing_is_lost_while_nodes_are_replaced_one_after_the_other(behind_caddy: Serve) -> None:
     async with behind_caddy(2) as site:
         stop = asyncio.Event()
 
@@ -155,8 +169,8 @@ async def test_no_request_fails_while_nodes_are_replaced_one_after_the_other(beh
             await site.more_sent(50)
             await asyncio.to_thread(node.stop)
             await asyncio.to_thread(node.start)
+            await site.is_used(node)  # Caddy has noticed it: the next one may stop
         stop.set()
         await asyncio.gather(*posting)
-        assert site.refused == []
         await site.has_all()
         assert 4000 in site.follower.closes
