@@ -28,6 +28,7 @@ describe("the word to complete at the caret", () => {
     ["me@an", 5],
     ["@an ", 4],
     ["12:30", 5],
+    ["at :30", 6],
     ["a:ta", 4],
     [":t", 2],
     ["::ta", 4],
