@@ -141,7 +141,7 @@ def test_presence_and_status_can_be_set_by_keyboard(server: Server, open_window:
     expect(bob.page.locator("main > header")).to_contain_text("do not disturb")
 
     say_something(ann)
-    for who in (row(bob, ann.name), own(ann), own(second)):
+    for who in (bob.room(ann.name), own(ann), own(second)):
         expect(who).to_contain_text("🍝 Lunch <b>")
     expect(bob.page.locator("main > header")).to_contain_text("🍝 Lunch <b>, until")
     expect(own(second)).to_contain_text("until")
