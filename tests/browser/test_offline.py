@@ -95,7 +95,7 @@ def test_the_last_state_shows_without_the_server_and_messages_written_then_arriv
     expect(first.pending()).to_contain_text("Waiting for a connection")
     first.page.reload()
     is_offline(first)
-    second.say(f"four of {ann.name}")
+    second.open_room("Lobby").say(f"four of {ann.name}")
     for window in (first, second):
         expect(window.pending()).to_have_count(2, timeout=WITHIN)
     first.open_room(garden)
