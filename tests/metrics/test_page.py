@@ -66,7 +66,7 @@ def test_the_settings_of_the_example_are_valid(tmp_path: Path) -> None:
 
 def test_every_event_in_the_table_of_logs_is_logged() -> None:
     sources = "\n".join(path.read_text() for path in (ROOT / "src" / "hubbub").rglob("*.py"))
-    logged = set(re.findall(r"\.(?:info|warning|error|exception)\(\s*\"([a-z_]+)\"", sources))
+    logged = set(re.findall(r"(?:\.(?:info|warning|error|exception)|\blog\w*)\(\s*\"([a-z_]+)\"", sources))
     named = {name for names, _ in rows("Logs") for name in re.findall(r"`([a-z_]+)`", names)}
     assert named <= logged
 
