@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -238,7 +238,12 @@ async def _tail(services: Services, request: Tail) -> Answer:
         if any(entry.topic == page["topic"] for entry in entries):
             heard.set()
 
+    def hear_of(topics: Collection[str]) -> None:
+        if page["topic"] in topics:
+            heard.set()
+
     services.hub.watch(hear)
+    services.hub.watch_heads(hear_of)  # of other nodes, where no client of this one follows the topic
     try:
         page = await services.read(_page, request)  # entries may have come before `watch`
         if not page["events"]:
@@ -248,6 +253,7 @@ async def _tail(services: Services, request: Tail) -> Answer:
             page = await services.read(_page, request)
     finally:
         services.hub.unwatch(hear)
+        services.hub.unwatch_heads(hear_of)
     return page
 
 

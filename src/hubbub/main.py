@@ -190,7 +190,7 @@ async def _build(
         followers.start()
     if not alone:
         people.on_doubt = journal.suspect
-        people.on_announced = followers.hint
+        people.watch_heads(followers.hint)
         bus.start(people)
         if is_new:
             bus.alert()  # the other nodes must notice the epoch, too

@@ -108,8 +108,7 @@ class ConnectionHub:
         self._late: dict[str, list[tuple[int, LiveConnection]]] = {}
         """By topic, connections that join the topic after the entry with this seq."""
         self._doubted_at = float("-inf")
-        self.on_announced: Callable[[Collection[str]], None] = lambda topics: None
-        """Called with topics that have new entries, also those that no connection follows."""
+        self._head_watchers: list[Callable[[Collection[str]], None]] = []
         self.on_status: Callable[[int, Status, int], None] = lambda user, status, version: None
         """Called with a user, the status that the user has set, and its version."""
         self.on_loss: Callable[[], None] = lambda: None
@@ -276,6 +275,14 @@ class ConnectionHub:
         """Call `watcher` no more."""
         self._watchers.remove(watcher)
 
+    def watch_heads(self, watcher: Callable[[Collection[str]], None]) -> None:
+        """Call `watcher` with topics that have new entries of other nodes, also those that no connection follows."""
+        self._head_watchers.append(watcher)
+
+    def unwatch_heads(self, watcher: Callable[[Collection[str]], None]) -> None:
+        """Call `watcher` no more."""
+        self._head_watchers.remove(watcher)
+
     def publish(self, entries: Sequence[Entry]) -> None:
         """Publish the entries of a commit of this node.
 
@@ -293,7 +300,8 @@ class ConnectionHub:
 
     def announce(self, heads: Mapping[str, int]) -> None:
         """Note that topics reach at least to these seqs: the entries are in the log."""
-        self.on_announced(heads.keys())
+        for watcher in list(self._head_watchers):
+            watcher(heads.keys())
         self._ordered.announce(heads)
 
     def check(self, topics: Collection[str] | None) -> None:
