@@ -96,7 +96,8 @@ def test_unsent_messages_are_never_sent_as_another_user(server: Server, open_win
         window.say("in the name of the owner")
         # Not by another window, which this one would notice. The cookie belongs to the host,
         # whatever the port.
-        window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
+        answer = window.page.request.post(f"{server.url}/api/login", data={"username": "heir", "password": PASSWORD})
+        assert answer.ok, answer.text()
         proxy.mend()
         told = window.page.get_by_text("Another account is now logged in on this browser")
         # A file of the page may have been asked for while it was offline: then the page offers to load again.
