@@ -13,7 +13,7 @@ from hubbub.bus import remote
 from hubbub.bus.messages import Codec
 from hubbub.bus.remote import RemoteBus
 from hubbub.domain import entries
-from hubbub.domain.commands import CreateRoom, JoinRoom
+from hubbub.domain.commands import CreateRoom, JoinRoom, LeaveRoom
 from hubbub.domain.events import BY_TYPE, Entry
 from hubbub.domain.model import room_topic, user_topic
 from hubbub.domain.text import MAX_BODY_BYTES
@@ -358,3 +358,38 @@ async def test_a_member_who_is_added_after_the_node_has_delivered_later_messages
     await eventually(lambda: before[-1] in seqs(newcomer, topic), DEADLINE, "the newcomer gets what it lacks")
     await reaches(newcomer, last := await writer.send(anna, room=room))
     assert seqs(newcomer, topic) == list(range(joined, last + 1))
+
+
+async def test_a_member_who_left_and_joined_again_gets_nothing_from_in_between(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first membership is heard of when the database has the second one, which the room's topic lacks here."""
+    writer, reader = await make_node(), await make_node()
+    anna, bob = await writer.user("anna"), await writer.user("bob")
+    room = (await writer.journal.submit(CreateRoom(kind="public", name="Other"), anna)).answer["room"].id
+    topic = room_topic(room)
+    member = await reader.listen(topic)
+    newcomer = reader.connect(bob)
+    own: list[Entry] = []
+    rest: list[Entry] = []
+    publish, late = writer.bus.publish, [user_topic(bob.id)]
+
+    def hold(entries: Sequence[Entry]) -> None:
+        own.extend(entry for entry in entries if entry.topic == user_topic(bob.id))
+        rest.extend(entry for entry in entries if entry.topic == topic and topic in late)
+        publish([entry for entry in entries if entry.topic not in late])
+
+    monkeypatch.setattr(writer.bus, "publish", hold)
+    await writer.journal.submit(JoinRoom(room=room), bob)
+    await writer.journal.submit(LeaveRoom(room=room), bob)
+    await reaches(member, await writer.send(anna, "in between", room=room))
+    late.append(topic)
+    await writer.send(anna, "in between, too", room=room)
+    joined = int(str((await writer.journal.submit(JoinRoom(room=room), bob)).answer["room"].head))
+    last = await writer.send(anna, "after it", room=room)
+    reader.hub.receive(own[:1])
+    await eventually(lambda: not any(each.joining for each in reader.hub._live.values()), DEADLINE, "it has caught up")
+    reader.hub.receive(rest)
+    reader.hub.receive(own[1:])
+    await eventually(lambda: last in seqs(newcomer, topic), DEADLINE, "the member gets what follows")
+    assert min(seqs(newcomer, topic)) == joined

@@ -438,7 +438,7 @@ class ConnectionHub:
         order = self._ordered.order
         while (last := order.last(topic) or 0) > after:
             try:
-                found = await self._read(sync.missed, live.user.id, topic, after, last, PAGE)
+                start, found = await self._read(sync.missed, live.user.id, topic, after, last, PAGE)
             except NotFound:  # no longer a member
                 return
             except HubbubError as error:
@@ -447,7 +447,7 @@ class ConnectionHub:
                 continue
             for entry in found:
                 self._fanout.send(live.connection, entry.text, entry.event)
-            after = found[-1].seq if found else last
+            after = found[-1].seq if found else max(start, last)
         if live.joining is not None:
             live.joining.pop(topic, None)
         self._join(live, topic, after)

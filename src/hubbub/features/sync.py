@@ -136,11 +136,15 @@ def follow_floor(connection: Connection, user: int, site: bool, topic: str) -> i
     raise NotFound()
 
 
-def missed(connection: Connection, user: int, topic: str, after: int, top: int, limit: int) -> list[Entry]:
-    """Return the first `limit` entries after `after`, up to `top`. Raises NotFound as `follow_floor` does."""
+def missed(connection: Connection, user: int, topic: str, after: int, top: int, limit: int) -> tuple[int, list[Entry]]:
+    """Return (start, entries): the first `limit` entries after `start`, up to `top`.
+
+    `start` is `after`, or the floor above which the user may follow the topic if that is later: the
+    user may have left and joined again. Raises NotFound as `follow_floor` does.
+    """
     floor = follow_floor(connection, user, True, topic)
-    after = max(after, floor)
-    return log.entries(connection, topic, after, min(top - after, limit), floor=floor) if after < top else []
+    start = max(after, floor)
+    return start, log.entries(connection, topic, start, min(top - start, limit), floor=floor) if start < top else []
 
 
 def gap(connection: Connection, user: int, topic: str, after: int, top: int) -> list[bytes]:
