@@ -8,7 +8,7 @@ protocol/plain_text.py defines the lines. The hub decides who may follow what, a
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from uuid import uuid4
 
 import structlog
@@ -25,7 +25,6 @@ from hubbub.domain.text import MAX_QUERY
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
 from hubbub.engine.services import Services
-from hubbub.engine.soft_table import SoftTable, Value
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.gateways.websocket import handshake, scope
@@ -34,6 +33,9 @@ from hubbub.gateways.websocket.starlette_sockets import QueuedWebSocket
 from hubbub.protocol import close_codes, headers, plain_text, validation
 from hubbub.protocol.plain_text import Notice
 from hubbub.protocol.tokens import Credential
+
+if TYPE_CHECKING:
+    from hubbub.engine.soft_table import SoftTable, Value
 
 FAREWELL = 2.0
 # The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends
@@ -243,7 +245,7 @@ class PlainText:
         self._table.set(user.id, [user.name, rooms] if rooms else None)
         self._table.flush()
 
-    def _changed(self, node: str, user: int, value: Value | None) -> None:
+    def _changed(self, node: str, user: int, value: "Value | None") -> None:
         """Announce the users of another node."""
         name, before = self._elsewhere.get((node, user), ("", frozenset()))
         now = frozenset[int]()
