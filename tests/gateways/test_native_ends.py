@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hubbub.delivery.connections import Message
+from hubbub.delivery.fanout import Fanout
 from hubbub.gateways.native import connection as native
 from hubbub.gateways.native.connection import NativeConnection
 from hubbub.gateways.native.http_protocol import HttpProtocol
@@ -48,7 +49,7 @@ async def test_shutdown_closes_with_a_delay_to_reconnect_after(serve: Serve) -> 
     running = await serve()
     async with Raw(running.port) as raw:
         await raw.open()
-        running.talks[0].connection.shutdown(1)
+        running.talks[0].connection.shutdown(Fanout(), 1)
         code, reason = await raw.closed()
     assert code == close_codes.GOING_AWAY
     assert 1 <= json.loads(reason)["retry_after"] <= 5

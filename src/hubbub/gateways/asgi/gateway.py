@@ -111,16 +111,6 @@ class AsgiConnection(QueuedWebSocket):
         self.code = self.code or code
         super().abort(code, reason)
 
-    def shutdown(self, among: int) -> None:
-        """Close because the server stops, after what is queued.
-
-        The client reconnects after a random delay, since it is one of so many.
-        """
-        fanout = self._connections.services.fanout
-        if self in fanout:
-            fanout.flush_now(self)
-        self.close(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay(among)))
-
     def evict(self) -> None:
         """End the connection for a newcomer.
 
@@ -224,7 +214,7 @@ class AsgiGateway:
         self.services.stopping.begin(seconds)
         among = len(connections.open)
         for connection in list(connections.open):
-            connection.shutdown(among)
+            connection.shutdown(self.services.fanout, among)
         if connections.open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

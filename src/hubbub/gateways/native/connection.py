@@ -198,16 +198,6 @@ class NativeConnection(FramedConnection, asyncio.Protocol):
         """Ignore the client's messages from now on, because the server stops."""
         self._conversation = Silenced(self._conversation)
 
-    def shutdown(self, among: int) -> None:
-        """Close because the server stops, after what is queued.
-
-        The client reconnects after a random delay, since it is one of so many.
-        """
-        fanout = self._connections.services.fanout
-        if self in fanout:
-            fanout.flush_now(self)
-        self.close(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay(among)))
-
     def abort(self, code: int, reason: str = "") -> None:
         self._code = self._code or code
         super().abort(code, reason)

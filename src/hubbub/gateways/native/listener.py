@@ -168,7 +168,7 @@ class Listener:
             async with asyncio.timeout(services.stopping.seconds_left):
                 await services.journal.settle()
         for connection in list(connections.open):
-            connection.shutdown(among)
+            connection.shutdown(services.fanout, among)
         deadline = asyncio.get_running_loop().call_later(services.stopping.seconds_left, server.cut)
         with suppress(SystemExit):
             await serving

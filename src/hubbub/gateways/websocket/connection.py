@@ -4,7 +4,9 @@ from abc import abstractmethod
 from typing import Protocol
 
 from hubbub.delivery.connections import Connection
+from hubbub.delivery.fanout import Fanout
 from hubbub.domain.disconnects import Disconnect
+from hubbub.engine import reconnects
 from hubbub.protocol import close_codes
 
 
@@ -45,6 +47,15 @@ class WebSocketConnection(Connection):
     def end(self, why: Disconnect, retry_after: float | None = None) -> None:
         code, reason = close_codes.OF[why]
         self.abort(code, reason if retry_after is None else close_codes.come_back(retry_after))
+
+    def shutdown(self, fanout: Fanout, among: int) -> None:
+        """Close because the server stops, after what is queued.
+
+        The client reconnects after a random delay, since it is one of so many.
+        """
+        if self in fanout:
+            fanout.flush_now(self)
+        self.close(close_codes.GOING_AWAY, close_codes.come_back(reconnects.delay(among)))
 
     @abstractmethod
     def close(self, code: int, reason: str = "") -> None:
