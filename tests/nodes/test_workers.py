@@ -15,7 +15,6 @@ import pytest
 from hubbub.workers import FAILURES, SHORT_LIFE, Child
 from tests.conftest import MakeServer
 from tests.faults.load import Crowd, crowd
-from tests.faults.test_drain import Stubborn, ended, loud_room, tell
 from tests.nodes.conftest import BROKEN
 from tests.support import depth, forked
 from tests.support.client import Connection
@@ -23,6 +22,7 @@ from tests.support.follower import Follower
 from tests.support.nats import nats
 from tests.support.postgres import Postgres
 from tests.support.server import PASSWORD, Server
+from tests.support.stubborn import Stubborn, ended, loud_room, tell
 from tests.support.waiting import eventually, eventually_blocking
 from tests.support.workers import Workers, connect_to_each, process_of, runs
 
