@@ -111,6 +111,9 @@ class ClientState:
 
     def _message_deleted(self, event: Json) -> None:
         self._mentioned(event, event["message"], event.get("mentioned"), None)
+        room = self.rooms[event["room"]]
+        if event["message"] > room["read_seq"] and event["author"] != self.me:
+            room["unread_count"] -= 1
         self.pins.get(event["room"], {}).pop(event["message"], None)
         message = self.timelines.get(event["room"], {}).get(event["message"])
         if message is not None:

@@ -66,11 +66,10 @@ class Room:
         own = self.members[actor]
         return None if self.history == "joined" and seq < own.joined else self.messages.get(seq)
 
-    def n_at(self, seq: int) -> int:
-        return max((one.n for at, one in self.messages.items() if at <= seq), default=0)
-
     def unread(self, actor: str) -> int:
-        return len(self.messages) - self.n_at(self.members[actor].read)
+        """Return how many messages of others follow the read position, without deleted ones."""
+        read = self.members[actor].read
+        return sum(seq > read and one.by != actor and one.body is not None for seq, one in self.messages.items())
 
     def mentions(self, actor: str) -> int:
         own = self.members[actor]

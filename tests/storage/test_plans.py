@@ -56,7 +56,7 @@ OWNERS = {
 """By which columns the hot path may search a table: the room, the topic or the user it is about, or
 the credential. `rowid` is SQLite's name of a single numeric key. The rooms of a user are found by
 the user, across rooms: once for each connection, not for each message."""
-ONE_ROW_EACH = {"rows", "wanted", "fresh", "target", "walk", "ranked", "given", "own", "common", "CONSTANT"}
+ONE_ROW_EACH = {"rows", "wanted", "fresh", "target", "walk", "ranked", "given", "own", "common", "after", "CONSTANT"}
 """Names that are no tables: parameters with many rows, and parts of statements."""
 
 

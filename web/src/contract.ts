@@ -1006,7 +1006,7 @@ export interface ReadMoved {
   room: number;
   /** The seq in the room's log up to which the user has read. */
   read_seq: number;
-  /** The number of messages after it. */
+  /** The number of messages of other users after it, without deleted ones. */
   unread_count: number;
   /** The number of those messages that mention the user, counted up to 100. */
   mention_count?: number;
@@ -1151,7 +1151,7 @@ export interface Room {
   floor?: number;
   /** The seq up to which the user has read. */
   read_seq?: number;
-  /** The number of messages after `read_seq`. */
+  /** The number of messages of other users after `read_seq`, without deleted ones. */
   unread_count?: number;
   /** The number of those messages that mention the user, `@room` included; counted up to 100. */
   mention_count?: number;

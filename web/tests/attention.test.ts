@@ -86,6 +86,24 @@ describe("mentions", () => {
     };
     expect(apply(state, gone).rooms[1]).toMatchObject({ mention_count: COUNTED });
     const few = apply(inRoom(), said(11, { mentions: me }), { ...gone, seq: 12, message: 11 });
-    expect(few.rooms[1]).toMatchObject({ mention_count: 0 });
+    expect(few.rooms[1]).toMatchObject({ unread_count: 0, mention_count: 0 });
+  });
+
+  it("do not count deleted messages, whether read or the user's own", () => {
+    const gone = (seq: number, message: number, author = 8): ChatEvent => ({
+      topic: "room:1",
+      seq,
+      type: "message.deleted",
+      at: AT,
+      room: 1,
+      message,
+      by: author,
+      author,
+    });
+    const heard = apply(inRoom(), said(11), said(12), said(13));
+    expect(apply(heard, gone(14, 12)).rooms[1]).toMatchObject({ unread_count: 2 });
+    expect(apply(heard, gone(14, 12), gone(14, 12)).rooms[1]).toMatchObject({ unread_count: 2 });
+    expect(apply(readHere(heard, 1, 13), said(14), gone(15, 12)).rooms[1]).toMatchObject({ unread_count: 1 });
+    expect(apply(heard, gone(14, 12, 7)).rooms[1]).toMatchObject({ unread_count: 3 });
   });
 });

@@ -110,6 +110,7 @@ def erase(tx: Transaction, room: int, seq: int, old: StoredMessage, mentioned: M
     left = deletion.erased(messages, MESSAGE_KEPT, deleted_at=tx.now)
     left["sent_mentions"] = old.first_mentions()
     tx.execute(update(messages).where(messages.c.room == room, messages.c.seq == seq).values(**left))
+    reads.count_deleted(tx, room, seq, old.author)
     tx.erased = True
 
 

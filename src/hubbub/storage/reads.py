@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, and_, func, select, update
+from sqlalchemy import Connection, Dialect, Executable, and_, func, or_, select, update
 
 from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import mentions, rows
@@ -11,6 +11,10 @@ from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
 from hubbub.storage.schema import members, messages
 from hubbub.storage.transaction import Transaction
+
+UNREAD_SORTED = 500
+"""The messages after a new read position that are looked at, one by one: own and deleted ones do
+not count as unread. All messages beyond count, so that a position far back costs no more."""
 
 
 class ReadTarget(NamedTuple):
@@ -36,25 +40,35 @@ def own(tx: Transaction, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, in
 
 
 def standing(tx: Transaction, targets: Sequence[ReadTarget]) -> list[tuple[int, int]]:
-    """Return the message number and the unread mentions at each target. One statement.
+    """Return how many messages are not unread, and the unread mentions, at each target. One statement.
 
-    The first is the number of the last message up to the target, 0 if there is none. The second is
-    the number of the user's mentions after the target, counted up to 100.
+    The first counts the messages up to the target, and of the UNREAD_SORTED messages after it those
+    that never count as unread: the user's own and deleted ones. The second is the number of the
+    user's mentions after the target, counted up to 100.
     """
     found = [(0, 0)] * len(targets)
     numbered = [(index, *target) for index, target in enumerate(targets)]
-    for index, n, count in STANDING.rows(tx.connection, rows=rows.encode(numbered)):
-        found[index] = (n, min(count, MENTIONS_COUNTED))
+    for index, n, passed, count in STANDING.rows(tx.connection, rows=rows.encode(numbered)):
+        found[index] = (n + passed, min(count, MENTIONS_COUNTED))
     return found
 
 
 def move(tx: Transaction, moved: Sequence[tuple[int, int, int, int]]) -> None:
     """Set read positions. One statement.
 
-    Each is given as (room, user, seq, number of the last message up to seq).
+    Each is given as (room, user, seq, number of messages that are not unread).
     """
     tx.writes += 1
     MOVE.run(tx.connection, rows=rows.encode(moved)).close()
+
+
+def count_deleted(tx: Transaction, room: int, seq: int, author: int) -> None:
+    """Count a message that is deleted as not unread, for all users that have not read it.
+
+    The author's own messages are not counted as unread anyway.
+    """
+    unread = and_(members.c.room == room, members.c.read_seq < seq, members.c.user != author)
+    tx.execute(update(members).where(unread).values(read_n=members.c.read_n + 1))
 
 
 def number_of(connection: Connection, room: int, seq: int) -> int | None:
@@ -83,7 +97,21 @@ def _standing(dialect: Dialect) -> Executable:
         .correlate(target)
         .scalar_subquery()
     )
-    return select(target.c.index, func.coalesce(last, 0), mentions.counted(target))
+    after = (
+        select(messages.c.author, messages.c.deleted_at)
+        .where(messages.c.room == target.c.room, messages.c.seq > target.c.read_seq)
+        .order_by(messages.c.seq)
+        .limit(UNREAD_SORTED)
+        .correlate(target)
+        .subquery("after")
+    )
+    passed = (
+        select(func.count())
+        .select_from(after)
+        .where(or_(after.c.deleted_at.is_not(None), after.c.author == target.c.user))
+        .scalar_subquery()
+    )
+    return select(target.c.index, func.coalesce(last, 0), passed, mentions.counted(target))
 
 
 def _move(dialect: Dialect) -> Executable:

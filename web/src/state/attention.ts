@@ -2,8 +2,8 @@
  * Unread and mention counts of rooms. Pure.
  *
  * The server counts; between its reports the client counts along by the same rules: a message
- * counts once, the user's own messages never count, nor do messages that the user has read or that
- * were sent before they joined.
+ * counts once, the user's own messages and deleted ones never count, nor do messages that the user
+ * has read or that were sent before they joined.
  */
 import type { Mentions } from "../contract";
 import { MENTIONS_COUNTED } from "../limits";
@@ -60,14 +60,15 @@ export function countEdited(state: State, event: MessageEdited): State {
 }
 
 export function countDeleted(state: State, event: MessageDeleted): State {
-  return recounted(state, event, event.author, mentionsMe(event.mentioned, state) ? -1 : 0);
+  return recounted(state, event, event.author, mentionsMe(event.mentioned, state) ? -1 : 0, -1);
 }
 
-function recounted(state: State, event: MessageEdited | MessageDeleted, author: number, change: number): State {
+function recounted(state: State, event: MessageEdited | MessageDeleted, author: number, change: number, unread = 0): State {
   if (author === state.me.id) return state;
   return roomChanged(state, event.room, (room) => {
-    const waits = event.seq > (room.head ?? 0) && event.message > Math.max(room.read_seq ?? 0, room.floor ?? 0);
-    return waits ? counted(room, change) : room;
+    if (event.seq <= (room.head ?? 0) || event.message <= (room.read_seq ?? 0)) return room;
+    const left = unread === 0 ? room : { ...room, unread_count: Math.max(0, (room.unread_count ?? 0) + unread) };
+    return event.message > (room.floor ?? 0) ? counted(left, change) : left;
   });
 }
 

@@ -13,6 +13,6 @@ class ReadMoved(PersonalEvent):
     read_seq: int
     """The seq in the room's log up to which the user has read."""
     unread_count: int
-    """The number of messages after it."""
+    """The number of messages of other users after it, without deleted ones."""
     mention_count: int = 0
     """The number of those messages that mention the user, counted up to 100."""

@@ -59,7 +59,7 @@ class Room(Wire):
     read_seq: int | Absent = None
     """The seq up to which the user has read."""
     unread_count: int | Absent = None
-    """The number of messages after `read_seq`."""
+    """The number of messages of other users after `read_seq`, without deleted ones."""
     mention_count: int | Absent = None
     """The number of those messages that mention the user, `@room` included; counted up to 100."""
     role: RoomRole | Absent = None
@@ -102,7 +102,8 @@ class Membership(NamedTuple):
     """The seq of the event that made the user a member. The user may not follow earlier events."""
     read_seq: int
     read_n: int
-    """The number of the last message at or before `read_seq`."""
+    """How many messages of the room are not unread: those up to `read_seq`, and later ones that the
+    user wrote or that are deleted."""
     kind: RoomKind
     history: History
     archived: bool
