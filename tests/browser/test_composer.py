@@ -278,3 +278,38 @@ def height(page: Page) -> float:
     box = page.locator("#composer").bounding_box()
     assert box is not None
     return box["height"]
+
+
+def test_a_message_that_would_notify_many_people_is_asked_about(
+    server: Server, ben: Account, open_window: OpenWindow
+) -> None:
+    """Only from twenty members on, only what really is a mention, and only once for an edit."""
+    owner = server.sign_up("hall-owner")
+    name = f"Hall of {owner.name}"
+    room = owner.create_room(name)
+    ben.join(room)
+    for _ in range(17):
+        server.sign_up("hall").join(room)
+    ann = open_window().log_in(owner.name).open_room(name)
+    asked = ann.page.get_by_role("alertdialog")
+    ann.say("@room of 19")
+    expect(ann.log).to_contain_text("@room of 19")
+    server.sign_up("hall").join(room)
+    ann.say("`@room` is no mention")
+    expect(ann.log).to_contain_text("@room is no mention")
+    ann.say("@room of 20")
+    expect(asked).to_contain_text("Notify 19 people?")
+    axe.check(ann.page, "[role=alertdialog]")
+    ann.page.keyboard.press("Escape")
+    expect(ann.composer).to_have_value("@room of 20")
+    expect(ann.composer).to_be_focused()
+    ann.page.keyboard.press("Enter")
+    asked.get_by_role("button", name="Send").click()
+    expect(ann.log).to_contain_text("@room of 20")
+    expect(ann.composer).to_have_value("")
+    expect(ann.composer).to_be_focused()
+    ann.page.keyboard.press("ArrowUp")
+    ann.composer.fill("@room of 20, corrected")
+    ann.page.keyboard.press("Enter")
+    expect(ann.log).to_contain_text("@room of 20, corrected")
+    expect(asked).to_have_count(0)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gist } from "../src/features/markup/gist";
+import { groupMention } from "../src/features/markup/loud";
 import { colours } from "../src/features/markup/colours";
 import linkCorpus from "../../contract/fixtures/links.json";
 import corpus from "../../contract/fixtures/mentions.json";
@@ -331,3 +332,19 @@ function spent(run: () => void): number {
   run();
   return (process.cpuUsage().user - before) / 1_000;
 }
+
+describe("A mention of the room", () => {
+  it.each([
+    ["hello @room", "@room"],
+    ["@Here!", "@here"],
+    ["> quoted\n> @room.", "@room"],
+    ["- **@room**", "@room"],
+    ["||@here||", "@here"],
+    ["`@room`", null],
+    ["```\n@room\n```", null],
+    ["a@room.example", null],
+    ["\\@room", null],
+    ["@roommate @hereby", null],
+    ["https://example.org/@room", null],
+  ])("in %j is %j", (body, found) => expect(groupMention(body)).toBe(found));
+});
