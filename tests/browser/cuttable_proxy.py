@@ -23,6 +23,8 @@ class CuttableProxy(Beside):
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     @property
     def url(self) -> str:
@@ -34,10 +36,16 @@ class CuttableProxy(Beside):
         self._whole = False
         self._run(self._abort())
 
+    def freeze(self) -> None:
+        """Pass nothing on, and close nothing, like a network that has gone away."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
     def mend(self) -> None:
         self._whole = True
+        self._loop.call_soon_threadsafe(self._flowing.set)
 
     async def _abort(self) -> None:
+        self._flowing.set()
         writers = tuple(self._writers)
         for writer in writers:
             writer.transport.abort()
@@ -65,6 +73,7 @@ class CuttableProxy(Beside):
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
+                await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()

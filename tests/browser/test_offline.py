@@ -87,6 +87,9 @@ def test_the_last_state_shows_without_the_server_and_messages_written_then_arriv
     first, second = (another_window(ann).open() for _ in range(2))
     is_offline(first)
     first.sees("the roses are out")  # the room that was open last
+    people = first.page.get_by_role("complementary", name="People")
+    expect(people).to_contain_text("Members · 2")
+    expect(people).not_to_contain_text("Offline")
     first.open_room("Lobby").sees(f"{ann.name} in the lobby")
     first.open_room(garden)
     for text in ("one", "two"):

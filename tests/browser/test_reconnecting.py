@@ -69,6 +69,32 @@ def test_a_disconnected_window_catches_up_and_sends_its_message_once(server: Ser
         assert ann.texts()[-4:] == bob.texts()[-4:]
 
 
+def test_a_line_that_does_not_answer_is_being_checked_until_it_answers_or_is_given_up(
+    server: Server, open_window: OpenWindow
+) -> None:
+    window = open_window()
+    window.may_be_offline = True
+    with CuttableProxy(server) as proxy:
+        window.address = proxy.url
+        window.log_in(server.sign_up("ann").name).say("before")
+        window.sees("before")
+        checking = window.page.get_by_role("status").filter(has_text="Checking the connection")
+        wakes = "dispatchEvent(new Event('online'))"
+        window.page.evaluate(wakes)
+        proxy.freeze()
+        window.page.evaluate(wakes)
+        expect(checking).to_be_visible()
+        proxy.mend()
+        expect(checking).to_have_count(0)
+        window.say("after")
+        window.sees("after")
+        proxy.freeze()
+        window.page.evaluate(wakes)
+        expect(checking).to_be_visible()
+        expect(window.page.get_by_role("status").filter(has_text="Last updated")).to_be_visible(timeout=30_000)
+        expect(checking).to_have_count(0)
+
+
 def test_the_now_button_reconnects_immediately(server: Server, open_window: OpenWindow) -> None:
     window = open_window()
     window.may_be_offline = True

@@ -97,6 +97,10 @@ describe("a window", () => {
     expect([up.older, up.newer, ...seqs(up)]).toEqual([false, true, ...range(1, 7)]);
     expect(seqs(extended(up, "newer", 7, page(8, 9, { head: 9 })))).toEqual(range(1, 11));
     expect(seqs(trimmed(window(1, 9), 2))).toEqual([8, 9]);
+    const crowd = Array.from({ length: 6 }, (_, at) => note(at + 10, at + 20, `user ${at}`));
+    const mixed = { ...window(1, 9), items: [...window(1, 9).items, ...crowd] };
+    expect(seqs(trimmed(mixed, 2))).toEqual([8, 9, 14, 15]);
+    expect(seqs(trimmed(mixed, 20))).toEqual(seqs(mixed));
     expect(narrowed(window(1, 9), 20, 30)).toEqual(window(1, 9));
   });
 

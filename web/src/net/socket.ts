@@ -43,7 +43,8 @@ export class Socket {
     const [state, effects] = stepLink(before, input, Date.now());
     this.#state = state;
     for (const effect of effects) this.#run(effect);
-    if (state.phase !== before.phase || state.retryAt !== before.retryAt) this.events.changed(this.#state);
+    const { phase, retryAt, askedAt } = before;
+    if (state.phase !== phase || state.retryAt !== retryAt || state.askedAt !== askedAt) this.events.changed(this.#state);
   }
 
   #run(effect: LinkEffect): void {

@@ -131,10 +131,13 @@ export function extended(timeline: Timeline, side: Side, edge: number, page: Pag
   return quoting(reaching({ ...timeline, items }, page, lately(timeline, page.head)), page);
 }
 
-/** Keep the newest `count` items. */
+/** Keep the newest `count` messages, and at most as many of the other lines among them. */
 export function trimmed(timeline: Timeline, count: number): Timeline {
-  const first = timeline.items.at(-count);
-  return first ? narrowed(timeline, first.seq, Number.MAX_SAFE_INTEGER) : timeline;
+  const first = timeline.items.filter(({ kind }) => kind === "message").at(-count);
+  const kept = first ? narrowed(timeline, first.seq, Number.MAX_SAFE_INTEGER) : timeline;
+  const lines = kept.items.filter(({ kind }) => kind !== "message");
+  const from = lines.length > count ? (lines.at(-count)?.seq ?? 0) : 0;
+  return from ? { ...kept, items: kept.items.filter(({ kind, seq }) => kind === "message" || seq >= from) } : kept;
 }
 
 /** Keep items between two seqs, so that a window that is open for weeks stays small. */
