@@ -4,7 +4,11 @@ Sessions, their end, cookies and the origin check.
 """
 
 import asyncio
+import contextlib
 import json
+import sqlite3
+import time
+from datetime import datetime
 
 import httpx
 
@@ -119,6 +123,32 @@ async def test_deleting_a_session_closes_its_sockets_with_4503_within_a_second(o
         assert other.request("DELETE", f"/api/sessions/{ids[0]}").status_code == 204
         assert (await receive_rest(ws))[1] == 4503
         assert (await receive_rest(lines))[1] == 4503
+
+
+async def test_a_session_was_seen_when_it_last_had_a_connection_or_a_request(open_server: Server) -> None:
+    """Half an hour ago it was noted last."""
+    one = open_server.sign_up("seen")
+    other = open_server.log_in(one.name)
+
+    def age() -> float:
+        (found,) = [each for each in other.get("/api/sessions")["sessions"] if not each["current"]]
+        return time.time() - datetime.fromisoformat(found["last_seen_at"]).timestamp()
+
+    def half_an_hour_ago() -> None:
+        with contextlib.closing(sqlite3.connect(open_server.database)) as connection, connection:
+            values = (int((time.time() - 1800) * 1000), one.id)
+            connection.execute("UPDATE sessions SET last_seen_at = ? WHERE user = ?", values)
+
+    half_an_hour_ago()
+    assert age() > 1700, "control: not in use since"
+    ws, _ = await greet(open_server, {"token": one.token})
+    assert age() < 60, "it has a connection"
+    half_an_hour_ago()
+    await ws.close()
+    await asyncio.to_thread(eventually_blocking, lambda: age() < 60, 20.0, "the end of the connection is noted")
+    half_an_hour_ago()
+    assert one.get("/users/me")["name"] == one.name
+    await asyncio.to_thread(eventually_blocking, lambda: age() < 60, 20.0, "a request is noted")
 
 
 async def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(open_server: Server) -> None:

@@ -235,6 +235,10 @@ class ConnectionHub:
         """Return the user of each session with a live connection, once per session."""
         return [next(iter(lives)).user for lives in self._by_session.values()]
 
+    def identities_of(self, user: int) -> list[AuthenticatedUser]:
+        """Return the user of each of their sessions with a live connection, once per session."""
+        return list({live.user.session: live.user for live in self._by_user.get(user, ())}.values())
+
     def is_connected(self, user: int) -> bool:
         """Return whether the user has a live connection, greeted or not."""
         return user in self._by_user

@@ -21,7 +21,9 @@ from hubbub.storage.transaction import Transaction
 MAX_SESSIONS = 500
 """Sessions per user. A new session replaces the one that has not been used for the longest time."""
 TOUCH = 3_600_000
-"""Milliseconds between two updates of when a session was last seen."""
+"""Milliseconds between two updates of when a session was last seen, while it has a connection."""
+MINUTE = 60_000
+"""The same for requests, and for the end of a connection."""
 GUEST = "guest:"
 HOST = "host:"
 REFUSED = "Incorrect username or password."
@@ -42,9 +44,9 @@ class AuthenticatedUser:
     def actor(self) -> Actor:
         return Actor(id=self.id, name=self.name, role=self.role, session=self.session)
 
-    def is_stale(self, now: int) -> bool:
+    def is_stale(self, now: int, after: int = TOUCH) -> bool:
         """Return True if it is time for a TouchSession."""
-        return self.last_seen_at > 0 and now - self.last_seen_at >= TOUCH
+        return self.last_seen_at > 0 and now - self.last_seen_at >= after
 
 
 @handles(OpenSession)

@@ -94,7 +94,7 @@ async def identify(request: Request) -> Caller:
     identity = await services.read(sessions.resolve, reference, now)
     if identity is None or identity.browser != by_cookie:
         raise Unauthenticated()
-    if identity.is_stale(now):
+    if identity.is_stale(now, sessions.MINUTE):
         services.touch(identity)
     return Caller(identity, identity.actor(), by_cookie)
 

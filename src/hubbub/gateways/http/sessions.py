@@ -1,5 +1,6 @@
 """Routes for sessions and passwords: cookies for browsers, tokens for programs."""
 
+import contextlib
 import secrets
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from hubbub.domain.commands import ChangePassword, RevokeSessions, RotateSession
-from hubbub.domain.errors import BadRequest, Forbidden, Unauthenticated
+from hubbub.domain.errors import BadRequest, Forbidden, HubbubError, Unauthenticated
 from hubbub.domain.model import ANYBODY, Frozen, Session, User, Wire
 from hubbub.domain.text import ShortText, Text, check
 from hubbub.engine.services import Services
@@ -166,6 +167,10 @@ async def refresh_token(request: Request, services: Running) -> Response:
 async def list_sessions(caller: LoggedIn, services: Running) -> Response:
     """List the caller's sessions, the most recently used first."""
     now = services.clock.now()
+    with contextlib.suppress(HubbubError):  # what is stored is shown all the same
+        for live in services.hub.identities_of(caller.id):
+            if live.is_stale(now, sessions.MINUTE):
+                await services.journal.submit(services.touching(live), live.actor())
     return reply(await services.read(sessions.listing, caller.id, caller.identity.session, now))
 
 

@@ -18,7 +18,7 @@ from hubbub.domain.model import Role
 from hubbub.engine.batch import Receipt
 from hubbub.engine.live_connections import Attached, LiveConnection, TooManyConnections
 from hubbub.engine.services import Services
-from hubbub.features import sync
+from hubbub.features import sessions, sync
 from hubbub.features.sessions import AuthenticatedUser
 from hubbub.features.sync import MissingEvents
 from hubbub.gateways.websocket.connection import WebSocketConnection
@@ -69,6 +69,9 @@ class Pump:
 
     def lost(self) -> None:
         """Clean up after the end of the connection. Idempotent."""
+        live = self._live
+        if live is not None and not live.ended and live.user.is_stale(self._services.clock.now(), sessions.MINUTE):
+            self._services.touch(live.user)
         self._services.hub.detach(self._connection)
         for task in self._tasks or ():
             task.cancel()
