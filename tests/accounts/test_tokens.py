@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubbub.domain.errors import Unauthenticated
-from hubbub.protocol.tokens import AUDIENCE, ISSUER, TYPE, Claims, Credential, Tokens, new_secret, secret_hash
+from hubbub.protocol.tokens import (
+    AUDIENCE,
+    ISSUER,
+    TYPE,
+    Claims,
+    Credential,
+    Reference,
+    Tokens,
+    new_secret,
+    secret_hash,
+)
 
 KEY = bytes(range(32))
 NOW = 1_790_000_000_000
@@ -32,11 +42,11 @@ def raw(header: dict[str, Any], claims: dict[str, Any], signature: str = "") -> 
 
 def test_a_token_names_its_user_and_session_until_it_expires() -> None:
     token = TOKENS.access(7, "session", NOW, 600)
-    assert TOKENS.verify(token, NOW) == Claims(7, "session")
-    assert TOKENS.verify(token, NOW + 599_999) == Claims(7, "session")
+    assert TOKENS.verify(token, NOW) == Claims(7, "session", NOW // 1000)
+    assert TOKENS.verify(token, NOW + 599_999) == Claims(7, "session", NOW // 1000)
     with pytest.raises(Unauthenticated):
         TOKENS.verify(token, NOW + 600_000)
-    assert TOKENS.verify(signed(GOOD), NOW) == Claims(7, "session")
+    assert TOKENS.verify(signed(GOOD), NOW) == Claims(7, "session", NOW // 1000)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +100,10 @@ def test_derived_secrets_are_repeatable_and_never_collide() -> None:
 
 
 def test_a_credential_resolves_to_its_session_reference() -> None:
-    assert TOKENS.reference(Credential("cookie", "value"), NOW) == secret_hash("value")
-    assert TOKENS.reference(Credential("bearer", TOKENS.access(7, "session", NOW)), NOW) == "session"
+    assert TOKENS.reference(Credential("cookie", "value"), NOW) == Reference(secret_hash("value"))
+    assert TOKENS.reference(Credential("bearer", TOKENS.access(7, "session", NOW)), NOW) == Reference(
+        "session", NOW // 1000
+    )
     with pytest.raises(Unauthenticated):
         TOKENS.reference(Credential("bearer", "value"), NOW)
 

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
 
 from hubbub.domain.commands import SetDisabled
 from hubbub.domain.errors import Forbidden
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.features import sessions
 from hubbub.protocol.tokens import secret_hash
+from hubbub.storage.schema import sessions as stored_sessions
+from tests.support.waiting import eventually_async
 from tests.support.world import PASSWORD, SAME_ORIGIN, World, world_at
 
 DAY = 86_400
@@ -108,6 +111,41 @@ async def test_a_credential_is_refused_everywhere_after_log_out(world: World, ki
         assert (await stolen.ask(method, path)).status_code == 401, path
     if kind == "token":
         assert (await stolen.post("/token/refresh", json={"refresh_token": alice.refresh})).status_code == 401
+
+
+async def test_a_refresh_token_is_good_until_its_successor_was_used(world: World) -> None:
+    """Answers get lost, for longer than a moment: an hour passes before each step."""
+    await world.create("alice")
+    first = (await world.token("alice")).refresh
+
+    async def refresh(token: str) -> tuple[int, str, str]:
+        world.clock.ahead += 3_600.0
+        answer = await world.visitor().post("/token/refresh", json={"refresh_token": token})
+        found = answer.json()
+        return answer.status_code, found.get("refresh_token", ""), found.get("access_token", "")
+
+    async def use(access: str) -> int:
+        headers = {"Authorization": f"Bearer {access}"}
+        return (await world.visitor().get("/users/me", headers=headers)).status_code
+
+    _, second, _ = await refresh(first)
+    status, again, access = await refresh(first)
+    assert (status, again) == (200, second), "the first answer was lost: the same pair comes again"
+    _, third, _ = await refresh(second)
+    status, again, access = await refresh(second)
+    assert (status, again) == (200, third)
+    assert await use(access) == 200
+    await eventually_async(lambda: confirmed(world), 10, "the use is noted")
+    assert (await refresh(second))[0] == 401, "control: now only a copy can come with the former token"
+    assert (await refresh(third))[0] == 401
+    assert await use(access) == 401
+
+
+async def confirmed(world: World) -> bool:
+    def find(connection: Connection) -> bool:
+        return all(connection.scalars(select(stored_sessions.c.confirmed)))
+
+    return await world.services.read(find)
 
 
 async def test_a_revoked_session_is_refused_and_other_sessions_are_notified(world: World) -> None:

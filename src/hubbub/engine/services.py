@@ -167,17 +167,17 @@ class Services:
         """Return how long a session may be idle and how long it may last, in milliseconds."""
         return self.site.session_idle_days * DAY, self.site.session_max_days * DAY
 
-    def touch(self, identity: AuthenticatedUser) -> None:
+    def touch(self, identity: AuthenticatedUser, issued_at: int | None = None) -> None:
         """Note that the session is in use, without waiting.
 
-        A lost note does no harm: another one follows.
+        `issued_at` is that of its access token. A lost note does no harm: another one follows.
         """
-        command = self.touching(identity)
+        command = self.touching(identity, issued_at)
         self.journal.enqueue(command, identity.actor(), lambda _result: None, command)
 
-    def touching(self, identity: AuthenticatedUser) -> TouchSession:
+    def touching(self, identity: AuthenticatedUser, issued_at: int | None = None) -> TouchSession:
         idle, longest = self.lifetimes
-        return TouchSession(session=identity.session, user=identity.id, idle=idle, longest=longest)
+        return TouchSession(session=identity.session, user=identity.id, idle=idle, longest=longest, issued_at=issued_at)
 
     async def identify(self, credentials: Sequence[Credential]) -> AuthenticatedUser:
         """Return the user of the credentials.
@@ -188,9 +188,12 @@ class Services:
         identity: AuthenticatedUser | None = None
         now = self.clock.now()
         for credential in credentials:
-            found = await self.read(sessions.resolve, self.tokens.reference(credential, now), now)
+            reference = self.tokens.reference(credential, now)
+            found = await self.read(sessions.resolve, reference.session, now)
             if found is None or found.browser != (credential.kind == "cookie"):
                 raise Unauthenticated()
+            if found.confirms(reference.issued_at):
+                self.touch(found, reference.issued_at)
             if identity is not None and identity.id != found.id:
                 raise Unauthenticated()
             identity = found

@@ -40,9 +40,18 @@ class AuthenticatedUser:
     browser: bool = False
     last_seen_at: int = 0
     expires_at: int = 0
+    rotated_at: int | None = None
+    """When the tokens were refreshed, as long as the new ones were not used."""
 
     def actor(self) -> Actor:
         return Actor(id=self.id, name=self.name, role=self.role, session=self.session)
+
+    def confirms(self, issued_at: int | None) -> bool:
+        """Return True if an access token that was issued then is the first use of the newest pair.
+
+        `issued_at` is in seconds, None for a cookie.
+        """
+        return self.rotated_at is not None and _is_newest(issued_at, self.rotated_at)
 
     def is_stale(self, now: int, after: int = TOUCH) -> bool:
         """Return True if it is time for a TouchSession."""
@@ -76,8 +85,9 @@ def open_(request: Request[OpenSession], tx: Transaction) -> SessionAnswer:
 def rotate(request: Request[RotateSession], tx: Transaction) -> Generation:
     """Refresh a session and answer with its next generation.
 
-    A stale generation means that the refresh token was copied: the session ends and the answer is
-    None.
+    The former token returns the same pair again for the time of `command.grace`, since several
+    requests may be under way with it, and until the new pair is used, since the answer may have been
+    lost. After that it means that the token was copied: the session ends and the answer is None.
     """
     command = request.command
     stored = sessions.find(tx.connection, command.session)
@@ -88,7 +98,8 @@ def rotate(request: Request[RotateSession], tx: Transaction) -> Generation:
         expires_at = _expiry(stored, tx.now, command.idle, command.longest)
         sessions.rotate(tx, stored.id, command.generation + 1, expires_at)
         return {"generation": command.generation + 1}
-    if command.generation == stored.generation - 1 and tx.now - stored.rotated_at <= command.grace:
+    recent = not stored.confirmed or tx.now - stored.rotated_at <= command.grace
+    if command.generation == stored.generation - 1 and recent:
         return {"generation": stored.generation}
     end_sessions(tx, stored.user, [stored.id])
     return {"generation": None}
@@ -99,7 +110,8 @@ def touch(request: Request[TouchSession], tx: Transaction) -> Nothing:
     command = request.command
     stored = sessions.find(tx.connection, command.session)
     if stored is not None and stored.user == command.user and _is_open(stored, tx.now):
-        sessions.touch(tx, stored.id, _expiry(stored, tx.now, command.idle, command.longest))
+        expires_at = _expiry(stored, tx.now, command.idle, command.longest)
+        sessions.touch(tx, stored.id, expires_at, confirmed=_is_newest(command.issued_at, stored.rotated_at))
     return {}
 
 
@@ -135,8 +147,9 @@ def resolve(connection: Connection, reference: str, now: int) -> AuthenticatedUs
     if stored is None or not _is_open(stored, now):
         return None
     return AuthenticatedUser(
-        stored.user, stored.name, stored.role, stored.id, stored.browser, stored.last_seen_at, stored.expires_at
-    )
+        stored.user, stored.name, stored.role, stored.id, stored.browser, stored.last_seen_at, stored.expires_at,
+        None if stored.confirmed else stored.rotated_at,
+    )  # fmt: skip
 
 
 def guest(user: int, name: str) -> AuthenticatedUser:
@@ -201,6 +214,11 @@ def _hosted(connection: Connection, reference: str) -> AuthenticatedUser | None:
 
 def _is_open(stored: StoredSession, now: int) -> bool:
     return not stored.disabled and stored.expires_at > now
+
+
+def _is_newest(issued_at: int | None, rotated_at: int) -> bool:
+    """Return whether an access token was issued at the last refresh or since. Tokens have whole seconds."""
+    return issued_at is not None and issued_at >= rotated_at // 1000
 
 
 def _expiry(stored: StoredSession, now: int, idle: int, longest: int) -> int:

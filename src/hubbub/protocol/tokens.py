@@ -11,7 +11,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jwt
 
@@ -39,6 +39,16 @@ class Claims:
 
     user: int
     session: str
+    issued_at: int
+    """In seconds since 1970."""
+
+
+class Reference(NamedTuple):
+    """What finds the session of a credential: its id, or the hash of its cookie."""
+
+    session: str
+    issued_at: int | None = None
+    """When an access token was issued, in seconds since 1970."""
 
 
 class Tokens:
@@ -99,14 +109,15 @@ class Tokens:
         """Return the secret derived from a purpose and parts: 256 bits in base64url."""
         return _encode(_sign(self._secrets, "\x00".join([purpose, *(f"{len(str(p))}:{p}" for p in parts)])))
 
-    def reference(self, credential: Credential, now_ms: int) -> str:
+    def reference(self, credential: Credential, now_ms: int) -> Reference:
         """Return the reference of the session: a cookie's hash, or a token's session.
 
         Raises Unauthenticated.
         """
         if credential.kind == "cookie":
-            return secret_hash(credential.value)
-        return self.verify(credential.value, now_ms).session
+            return Reference(secret_hash(credential.value))
+        claims = self.verify(credential.value, now_ms)
+        return Reference(claims.session, claims.issued_at)
 
 
 def secret_hash(token: str) -> str:
@@ -120,12 +131,14 @@ def new_secret(random: bytes) -> str:
 
 
 def _claims(header: dict[str, Any], payload: dict[str, Any], now: int) -> Claims:
-    user, session, expires = payload["sub"], payload["sid"], payload["exp"]
+    user, session, issued, expires = payload["sub"], payload["sid"], payload["iat"], payload["exp"]
+    if type(issued) is not int:
+        raise Unauthenticated()
     if header.get("typ") != TYPE or not isinstance(session, str) or type(expires) is not int or expires <= now:
         raise Unauthenticated()
     if not user.isdecimal():
         raise Unauthenticated()
-    return Claims(int(user), session)
+    return Claims(int(user), session, issued)
 
 
 def _derive(key: bytes, purpose: str) -> bytes:

@@ -141,12 +141,16 @@ sessions = Table(
     Column("created_at", Big, nullable=False),
     Column("last_seen_at", Big, nullable=False),
     Column("expires_at", Big, nullable=False),
+    Column("confirmed", Boolean, nullable=False, server_default=true()),
     flag("sessions_browser", "browser"),
+    flag("sessions_confirmed", "confirmed"),
     CheckConstraint("browser = (token_hash IS NOT NULL)", name="sessions_token_hash"),
     CheckConstraint("generation >= 0", name="sessions_generation"),
     Index("sessions_user", "user"),
     Index("sessions_expires", "expires_at"),
 )
+"""`generation` counts the pairs of tokens. `confirmed` is false from a rotation until a client uses
+the new pair: so long the answer may have been lost, and the former refresh token is good."""
 
 rooms = Table(
     "rooms",

@@ -31,6 +31,7 @@ class StoredSession:
     browser: bool
     generation: int
     rotated_at: int
+    confirmed: bool
     client: str
     created_at: int
     last_seen_at: int
@@ -99,12 +100,17 @@ def renew_cookie(tx: Transaction, session: str, token_hash: str) -> None:
 
 
 def rotate(tx: Transaction, session: str, generation: int, expires_at: int) -> None:
-    values = {"generation": generation, "rotated_at": tx.now, "last_seen_at": tx.now, "expires_at": expires_at}
+    values = {"generation": generation, "rotated_at": tx.now, "confirmed": False, "last_seen_at": tx.now,
+              "expires_at": expires_at}  # fmt: skip
     tx.execute(update(sessions).where(sessions.c.id == session).values(**values))
 
 
-def touch(tx: Transaction, session: str, expires_at: int) -> None:
-    tx.execute(update(sessions).where(sessions.c.id == session).values(last_seen_at=tx.now, expires_at=expires_at))
+def touch(tx: Transaction, session: str, expires_at: int, *, confirmed: bool) -> None:
+    """Note that the session is in use; `confirmed`, if with the newest tokens."""
+    values: dict[str, object] = {"last_seen_at": tx.now, "expires_at": expires_at}
+    if confirmed:
+        values["confirmed"] = True
+    tx.execute(update(sessions).where(sessions.c.id == session).values(**values))
 
 
 def delete_all(tx: Transaction, user: int, ended: Sequence[str]) -> None:
@@ -116,16 +122,17 @@ def _sessions() -> Select[Any]:
     """Select the columns in the order of the fields of StoredSession."""
     return select(
         sessions.c.id, sessions.c.user, users.c.name, users.c.role, users.c.disabled, sessions.c.browser,
-        sessions.c.generation, sessions.c.rotated_at, sessions.c.client, sessions.c.created_at,
-        sessions.c.last_seen_at, sessions.c.expires_at,
+        sessions.c.generation, sessions.c.rotated_at, sessions.c.confirmed, sessions.c.client,
+        sessions.c.created_at, sessions.c.last_seen_at, sessions.c.expires_at,
     ).join_from(sessions, users, users.c.id == sessions.c.user)  # fmt: skip
 
 
 def _stored_session(row: Sequence[Any] | None) -> StoredSession | None:
     if row is None:
         return None
-    id_, user, name, role, disabled, browser, *rest = row
-    return StoredSession(id_, user, name, Role(role), bool(disabled), bool(browser), *rest)
+    id_, user, name, role, disabled, browser, generation, rotated_at, confirmed, *rest = row
+    flags = Role(role), bool(disabled), bool(browser)
+    return StoredSession(id_, user, name, *flags, generation, rotated_at, bool(confirmed), *rest)
 
 
 FIND = Statement(lambda _: _sessions().where(sessions.c.id == bindparam("session", type_=Text)))

@@ -53,7 +53,9 @@ class RotateSession(Command[Generation]):
 class TouchSession(Command[Nothing]):
     """Note that a session is in use.
 
-    Sent at most hourly; idle sessions expire earlier.
+    Sent once a minute at most; idle sessions expire earlier. `issued_at` is when the access token
+    was issued with which it is used, in seconds since 1970: a token from after the last refresh
+    confirms that the client has got the new pair.
     """
 
     requires = ()
@@ -61,6 +63,7 @@ class TouchSession(Command[Nothing]):
     user: Id
     idle: int
     longest: int
+    issued_at: int | None = None
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (user_topic(self.user),)

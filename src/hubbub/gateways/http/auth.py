@@ -91,11 +91,11 @@ async def identify(request: Request) -> Caller:
         _check_origin(request)
     now = services.clock.now()
     reference = services.tokens.reference(credential, now)
-    identity = await services.read(sessions.resolve, reference, now)
+    identity = await services.read(sessions.resolve, reference.session, now)
     if identity is None or identity.browser != by_cookie:
         raise Unauthenticated()
-    if identity.is_stale(now, sessions.MINUTE):
-        services.touch(identity)
+    if identity.is_stale(now, sessions.MINUTE) or identity.confirms(reference.issued_at):
+        services.touch(identity, reference.issued_at)
     return Caller(identity, identity.actor(), by_cookie)
 
 

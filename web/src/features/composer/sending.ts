@@ -4,9 +4,7 @@ import { randomKey } from "../../net/keys";
 import type { Item, MessageItem } from "../../state/timeline";
 import { LOUD_MEMBERS } from "../../limits";
 import type { MessageLimits, Room, User } from "../../state/model";
-import { groupMention } from "../markup/loud";
 import { mayMentionAll } from "./completion";
-import type { Composing } from "./composing.svelte";
 
 /** Send a message; `answered` is the seq of the message it replies to. */
 export function send(chat: Chat, room: number, text: string, answered?: number): void {
@@ -29,16 +27,9 @@ export function lastOwn(chat: Chat, room: number): MessageItem | null {
 export const retry = (chat: Chat, key: string): void => chat.input({ type: "retry", key });
 export const discard = (chat: Chat, key: string): void => chat.input({ type: "discard", key });
 
-/** Return the mention by which this text would notify many people who were not notified before, or null. */
-export function callsMany(
-  me: Pick<User, "role">,
-  room: Room,
-  { text, intent, meant }: Pick<Composing, "text" | "intent" | "meant">,
-): string | null {
-  if (room.member_count < LOUD_MEMBERS || !mayMentionAll(me, room)) return null;
-  const before = intent?.kind === "edit" && meant?.body ? groupMention(meant.body) : null;
-  return before ? null : groupMention(text);
-}
+/** Whether this text may notify many people. Only the question that follows tells code from mentions. */
+export const mayCallMany = (me: Pick<User, "role">, room: Room, text: string): boolean =>
+  room.member_count >= LOUD_MEMBERS && /@(?:room|here)/i.test(text) && mayMentionAll(me, room);
 
 /** Return why this text cannot be sent, as a sentence, or null. */
 export function obstacle(text: string, limits: MessageLimits): string | null {

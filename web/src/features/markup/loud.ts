@@ -4,9 +4,7 @@ import { parse } from "./parse";
 import type { Block, Inline } from "./tree";
 
 /** Return `@room` or `@here` as the text has it, or null. */
-export function groupMention(body: string): string | null {
-  return /@(?:room|here)/i.test(body) ? inBlocks(parse(body)) : null;
-}
+export const groupMention = (body: string): string | null => inBlocks(parse(body));
 
 function inBlocks(blocks: readonly Block[]): string | null {
   return first(blocks, (block) => {
