@@ -4,8 +4,10 @@ A failure affects no other.
 """
 
 import asyncio
+import threading
 
 import pytest
+from sqlalchemy import RootTransaction
 from structlog.testing import capture_logs
 
 from hubbub.domain.commands import (
@@ -19,7 +21,16 @@ from hubbub.domain.commands import (
     SendMessage,
     TrimTopic,
 )
-from hubbub.domain.errors import Busy, Conflict, Forbidden, HubbubError, NotFound, Unavailable
+from hubbub.domain.errors import (
+    OUTCOME_BY_KEY,
+    OUTCOME_UNKNOWN,
+    Busy,
+    Conflict,
+    Forbidden,
+    HubbubError,
+    NotFound,
+    Unavailable,
+)
 from hubbub.domain.model import LOBBY, SYSTEM, Actor, Role
 from hubbub.engine.batch import Receipt
 from hubbub.engine.journal import Journal
@@ -223,6 +234,34 @@ async def test_a_commit_whose_answer_was_lost_is_unavailable_if_it_did_not_happe
     assert store.rows("SELECT count(*) FROM messages") == [(0,)]
     seq(await store.journal.submit(hello("a"), alice))
     assert gapless(store)
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+async def test_a_slow_commit_is_not_said_to_have_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """What waits behind it is refused for sure, and is not done; the one that is being written is done."""
+    alice = await store.person("alice")
+    begun, go_on = threading.Event(), threading.Event()
+    commit = Journal._commit
+
+    def slow(self: Journal, transaction: RootTransaction) -> bool:
+        begun.set()
+        assert go_on.wait(30)
+        return commit(self, transaction)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_commit", slow)
+        written = asyncio.ensure_future(store.journal.submit(CreateRoom(name="Slow", key=key), alice))
+        assert await asyncio.to_thread(begun.wait, 30)
+        waits = asyncio.ensure_future(store.journal.submit(CreateRoom(name="Waiting", key=key), alice))
+        said = await asyncio.gather(written, waits, return_exceptions=True)
+        go_on.set()
+        assert [str(each) for each in said] == [OUTCOME_BY_KEY if key else OUTCOME_UNKNOWN, Unavailable.sentence]
+        assert all(isinstance(each, Unavailable) for each in said)
+        names = "SELECT name FROM rooms WHERE name IN ('Slow', 'Waiting')"
+        await eventually(lambda: store.rows(names), 30, "the slow one is on disk")
+    assert store.rows(names) == [("Slow",)]
 
 
 async def test_a_full_queue_answers_busy_at_once(store: Store) -> None:

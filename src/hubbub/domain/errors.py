@@ -9,7 +9,8 @@
     ├── TooLarge          over a size limit
     ├── RateLimited       over a rate limit; retry after `retry_after`
     ├── Busy              a bounded queue is full; retry after `retry_after`
-    ├── Unavailable       the database did not answer; a retry with the same key tells the outcome
+    ├── Unavailable       the database did not answer; a retry with the same key tells the outcome.
+    │                     Without a key the outcome is unknown if the message says so
     └── Internal          a bug, logged under an id
 
 Each gateway maps every `code` to its own status in one table.
@@ -89,6 +90,15 @@ class Unavailable(HubbubError):
     code = "unavailable"
     retryable = True
     sentence = "The database is temporarily unavailable. Try again in a moment."
+
+
+OUTCOME_UNKNOWN = (
+    "The database did not answer in time, and this may have been done or not. Look whether it was before you try again."
+)
+OUTCOME_BY_KEY = (
+    "The database did not answer in time, and this may have been done or not. Try again with the same key: "
+    "it is done once."
+)
 
 
 class Internal(HubbubError):

@@ -31,7 +31,15 @@ from sqlalchemy import Connection, RootTransaction
 
 from hubbub.clock import Clock
 from hubbub.domain.commands import Command
-from hubbub.domain.errors import Busy, HubbubError, Internal, NeedsTopics, Unavailable
+from hubbub.domain.errors import (
+    OUTCOME_BY_KEY,
+    OUTCOME_UNKNOWN,
+    Busy,
+    HubbubError,
+    Internal,
+    NeedsTopics,
+    Unavailable,
+)
 from hubbub.domain.model import Actor
 from hubbub.engine.batch import (
     Batch,
@@ -195,9 +203,15 @@ class Journal:
             self._observe(batch)
 
     def _sweep(self) -> None:
-        """Answer `unavailable` to commands that have waited too long."""
+        """Answer `unavailable` to commands that have waited too long.
+
+        Those that wait will not run; those that are being written may still succeed.
+        """
         waited = self._active_clock.elapsed()
-        for pending in (*self._in_flight, *self._waiting, *self._background):
+        for pending in self._in_flight:
+            if pending.deadline <= waited:
+                pending.answer(Unavailable(_unknown(pending.command), retry_after=1.0))
+        for pending in (*self._waiting, *self._background):
             if pending.deadline <= waited:
                 pending.answer(Unavailable(retry_after=1.0))
         if self._waiting or self._in_flight or self._background:
@@ -411,3 +425,8 @@ class Journal:
 
     def _hand_back(self, batch: Batch) -> None:
         self._loop.call_soon_threadsafe(self._finish, batch)
+
+
+def _unknown(command: Command) -> str:
+    """Return what to say about a command that may have been done."""
+    return OUTCOME_UNKNOWN if getattr(command, "key", None) is None else OUTCOME_BY_KEY

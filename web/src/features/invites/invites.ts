@@ -2,11 +2,21 @@
 import type { Chat } from "../../chat.svelte";
 import type { Checked, Invites, RoomPosition } from "../../contract";
 import { get, post, remove } from "../../net/http";
+import { AttemptKeys } from "../../net/keys";
 import type { Invite } from "../../state/model";
 import { enter } from "../rooms/rooms";
 
-export const createInvite = (maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> =>
-  post<Invite>("api/invites", { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) });
+/** Creates invites. If the answer was lost, the same wish again yields the same invite. */
+export class InviteCreator {
+  #keys = new AttemptKeys();
+
+  async make(maxUses: number | null, expiresIn: number | null, room: number | null): Promise<Invite> {
+    const wanted = { max_uses: maxUses, expires_in: expiresIn, ...(room !== null && { room }) };
+    const made = await post<Invite>("api/invites", { ...wanted, key: this.#keys.of(wanted) });
+    this.#keys.done();
+    return made;
+  }
+}
 
 /** A page of usable invites, the newest first. `before` is the last invite of the previous page. */
 export const loadInvites = (room: number | null, before?: Invite): Promise<Invites> => {

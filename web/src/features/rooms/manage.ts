@@ -2,7 +2,7 @@
 import type { Chat } from "../../chat.svelte";
 import type { CreateRoomBody, RoomDetail, RoomPosition, UpdateRoomBody } from "../../contract";
 import { get, patch, post, Refusal } from "../../net/http";
-import { randomKey } from "../../net/keys";
+import { AttemptKeys } from "../../net/keys";
 import type { Room } from "../../state/model";
 import { othersIn } from "./names";
 import { enter } from "./rooms";
@@ -11,15 +11,13 @@ export type Plan = Omit<CreateRoomBody, "key">;
 
 /** Creates rooms. The same plan again yields the same room, in case the first answer was lost. */
 export class RoomCreator {
-  #tried = { plan: "", key: "" };
+  #keys = new AttemptKeys();
 
   constructor(readonly chat: Chat) {}
 
   /** Return the id of the new room, or of the existing direct room. */
   async make(plan: Plan): Promise<number> {
-    const words = JSON.stringify(plan);
-    if (this.#tried.plan !== words) this.#tried = { plan: words, key: randomKey() };
-    const { room } = await post<RoomPosition>("api/rooms", { ...plan, key: this.#tried.key });
+    const { room } = await post<RoomPosition>("api/rooms", { ...plan, key: this.#keys.of(plan) });
     enter(this.chat, room);
     return room.id;
   }
