@@ -2,16 +2,21 @@
 
 import io
 import json
+import os
 import re
 import stat
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 
+from hubbub.cli.backup import Pipe
+from hubbub.storage.backup_format import BackupError
 from tests.cli.test_commands import log_in
 from tests.conftest import MakeServer, Run
 from tests.support.disk import fill, small_disk
@@ -64,6 +69,32 @@ def test_standard_output_receives_only_the_backup(run: Run, folder: Path, tmp_pa
         done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=True, timeout=60)
     assert done.stderr == "Backed up 1 user, 1 room and 0 messages.\n"
     assert run("restore", tmp_path / "piped.zip", "--quiet", "--data", tmp_path / "data") == ""
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_backup_waits_for_its_reader_but_not_for_ever(reads: bool) -> None:
+    """The control reads slowly, but reads."""
+    there, here = os.pipe()
+    data, taken = bytes(range(256)) * 1_000, bytearray()
+
+    def read() -> None:
+        while len(taken) < len(data):
+            taken.extend(os.read(there, 65_536))
+            time.sleep(0.05)  # slow
+
+    reader = threading.Thread(target=read)
+    try:
+        if reads:
+            reader.start()
+            assert Pipe(here, patience=30.0).write(data) == len(data)
+            reader.join(30)
+            assert taken == data
+        else:
+            with pytest.raises(BackupError, match="too slow"):
+                Pipe(here, patience=0.2).write(data)
+    finally:
+        os.close(there)
+        os.close(here)
 
 
 def test_a_restore_into_an_empty_folder_brings_back_everything(run: Run, chat: Path, make_server: MakeServer) -> None:

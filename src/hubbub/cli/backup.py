@@ -1,6 +1,7 @@
 """`hubbub backup` and `hubbub restore`: the whole site in one file, and back."""
 
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from hubbub.storage.backup_format import Manifest
 
 NICENESS = 10
+PATIENCE = 60.0
+"""Seconds for which a backup waits for the program that reads it."""
+SLOWEST = 16 * 1024
+"""Bytes per second."""
+TOO_SLOW = (
+    "The program that reads the backup is too slow. It was ended, because the database's log grows meanwhile. "
+    "Write the backup into a file first."
+)
 SOON = 1.0
 """Seconds within which work finishes without a progress bar."""
 
@@ -53,7 +62,7 @@ def backup(
     from hubbub.storage.database import Database
 
     os.nice(NICENESS)  # the running server has priority
-    target = nullcontext(Pipe()) if to_stdout else stream_to(file)
+    target = nullcontext(Pipe(sys.stdout.fileno())) if to_stdout else stream_to(file)
     now = Clock().now()
     with closing(Database(settings.database)) as database, _bar("Backup", quiet) as progress, target as sink:
         made = storage.write(database, settings.data, sink, version=__version__, now=now, progress=progress)
@@ -104,16 +113,39 @@ def restore(
 
 
 class Pipe:
-    """Standard output without seeking: the zip writer must not seek in it."""
+    """Standard output without seeking: the zip writer must not seek in it.
+
+    A backup reads one state of the database, and what is written meanwhile stays in the database's
+    log. So a reader must not keep it for ever: write raises BackupError if it takes nothing for
+    `patience` seconds, or if it takes less than SLOWEST bytes a second on average after that time.
+    """
+
+    def __init__(self, descriptor: int, patience: float = PATIENCE) -> None:
+        self._descriptor = descriptor
+        self._patience = patience
+        self._began = time.monotonic()
+        self._written = 0
 
     def write(self, data: bytes) -> int:
-        return sys.stdout.buffer.write(data)
+        from hubbub.storage.backup_format import BackupError
+
+        rest = memoryview(data)
+        while rest:
+            _, ready, _ = select.select([], [self._descriptor], [], self._patience)
+            lasted = time.monotonic() - self._began
+            if not ready or (lasted > self._patience and self._written < SLOWEST * lasted):
+                raise BackupError(TOO_SLOW)
+            # A pipe that is ready takes this much without blocking.
+            taken = os.write(self._descriptor, rest[: select.PIPE_BUF])
+            self._written += taken
+            rest = rest[taken:]
+        return len(data)
 
     def flush(self) -> None:
-        sys.stdout.buffer.flush()
+        """Do nothing: nothing is buffered."""
 
     def close(self) -> None:
-        self.flush()
+        """Leave the descriptor to the process."""
 
 
 def _contents(manifest: "Manifest") -> str:
