@@ -253,3 +253,17 @@ def test_ctrl_c_ends_the_server_without_a_traceback(make_server: MakeServer) -> 
     process.send_signal(signal.SIGINT)
     assert process.wait(15) == 0
     assert "Traceback" not in server.log_text()
+
+
+def test_every_command_says_which_database_does_not_answer_and_why(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://chat:not-told@127.0.0.1:1/chat"
+    commands = [
+        ("user", "list"), ("migrate",), ("backup", str(tmp_path / "chat.zip")), ("follower", "list"),
+        ("settings", "list"),
+    ]  # fmt: skip
+    for command in commands:
+        done = run(*command, "--data", str(tmp_path), HUBBUB_DATABASE_URL=url)
+        sentence = told(done, 1)
+        assert 'server at "127.0.0.1", port 1 failed: Connection refused' in sentence, command
+        assert "HUBBUB_DATABASE_URL" in sentence
+        assert "not-told" not in done.stdout + done.stderr

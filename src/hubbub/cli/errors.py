@@ -11,6 +11,7 @@ from hubbub.settings import WrongSetting
 
 FAILED, WRONG_USE = 1, 2
 INTERRUPTED = 130
+CHECK_DATABASE = "Check that it runs, and the address in HUBBUB_DATABASE_URL or the data folder in --data."
 
 
 @contextmanager
@@ -36,14 +37,17 @@ def _sentence(error: Exception) -> str:
     from hubbub.domain.errors import HubbubError
     from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
-    from hubbub.storage.db_errors import NotPermitted, disk_is_full
+    from hubbub.storage.db_errors import NotPermitted, disk_is_full, reason_of
     from hubbub.storage.locks import InUse
     from hubbub.storage.migrate import TooNew
     from hubbub.storage.postgresql_startup import NotUp
     from hubbub.storage.signing_key import KeyUnusable
 
     if isinstance(error, HubbubError):
-        return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
+        if disk_is_full(error):
+            return "The disk of the database is full. Free some space."
+        reason = reason_of(error)
+        return error.message if reason is None else f"The database does not answer: {reason}. {CHECK_DATABASE}"
     if isinstance(
         error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted
     ):

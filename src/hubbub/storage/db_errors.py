@@ -4,6 +4,7 @@ The former are `Unavailable` and `Contended`, the latter is `StatementRejected`.
 errors by exception classes (PEP 249), PostgreSQL also by SQLSTATE.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,26 @@ def disk_is_full(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
+
+
+def reason_of(error: BaseException) -> str | None:
+    """Return what the driver said, in one line; None if no database is among the causes.
+
+    It can name the host, the port and the user, but no password.
+    """
+    cause = error.__cause__
+    while cause is not None:
+        found = getattr(cause, "orig", None) or cause
+        if isinstance(found, sqlite3.Error) or type(found).__module__.startswith("psycopg"):
+            return words_of(found)
+        cause = cause.__cause__
+    return None
+
+
+def words_of(error: BaseException) -> str:
+    """Return the driver's message in one line, without the stop at its end."""
+    text = one_line(re.sub(r"\s+", " ", str(error)[: 4 * MAX_REASON])).removeprefix("connection failed: ").strip(" .?")
+    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + "…"
 
 
 def _is_a(error: BaseException, name: str) -> bool:

@@ -14,14 +14,12 @@ import structlog
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from hubbub.domain.text import one_line
 from hubbub.storage import postgresql
+from hubbub.storage.db_errors import words_of
 
 RETRY_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10.0
 """Seconds between two lines in the log."""
-MAX_REASON = 300
-"""Characters of libpq's message that are shown; a list of hosts makes it long."""
 PERMANENT = re.compile(
     r"(?:password|SASL|peer|ident|certificate|LDAP|PAM|GSSAPI|RADIUS) authentication failed"
     r'|no password supplied|(?:database|role) "[^"]*" does not exist|no such (?:database|user)\b'
@@ -77,7 +75,7 @@ def _try(url: URL) -> str | None:
     try:
         engine.connect().close()
     except DBAPIError as error:
-        reason = _reason(error)
+        reason = words_of(error.orig or error)
         if PERMANENT.search(reason) or not is_operational(error):
             raise ConnectionRefused(reason) from None
         return reason
@@ -88,13 +86,6 @@ def _try(url: URL) -> str | None:
 
 def is_operational(error: DBAPIError) -> bool:
     return any(base.__name__ == "OperationalError" for base in type(error.orig or error).__mro__)
-
-
-def _reason(error: DBAPIError) -> str:
-    """Return libpq's message in one line, without the final full stop."""
-    text = str(error.orig or error)[: 4 * MAX_REASON]
-    text = one_line(re.sub(r"\s+", " ", text)).removeprefix("connection failed: ").strip(" .")
-    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + "…"
 
 
 def _where(url: URL) -> str:
