@@ -120,6 +120,7 @@ NOT_LISTED = {
     "MAX_HERE": "no client notices it",
     "MAX_SEARCH": "docs/search.md",
     "MAX_FOUND": "docs/search.md",
+    "MAX_PAGE_BYTES": "said of pages",
     "MAX_PATH": "of HTTP, not of the protocol",
     "MAX_QUERY": "of HTTP, not of the protocol",
 }

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",
     "MAX_PATH": "tests/http/test_bodies.py::test_a_path_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_QUERY": "tests/http/test_bodies.py::test_a_query_is_refused_for_its_length_beyond_its_limit_only",
+    "MAX_PAGE_BYTES": "tests/messages/test_pages.py::test_pages_of_long_messages_end_by_bytes_and_lose_none",
     "MAX_SEARCH": "tests/search/test_hits.py::test_a_query_that_is_too_long_is_refused",
     "MAX_FOUND": "tests/search/test_hits.py::test_a_page_of_results_has_a_limit",
     "MAX_WEBHOOKS": "tests/webhooks/test_rights.py::test_the_number_of_webhooks_in_all_has_a_limit",

@@ -1,5 +1,6 @@
 """Rooms: create, update, archive, restore, list, and change own settings."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -32,6 +33,7 @@ from hubbub.features.shared.access import get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.idempotency import OnceByKey
+from hubbub.features.shared.pages import fitting
 from hubbub.storage import accounts, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
@@ -145,10 +147,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
     With `archived` False, archived rooms are left out.
     """
     found = rooms.directory(connection, user, after, limit + 1, archived=archived)
-    return {
-        "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
-        "more": len(found) > limit,
-    }
+    return _page(found, limit)
 
 
 def search(connection: Connection, user: int, text: str, limit: int, *, archived: bool = True) -> dict[str, object]:
@@ -157,10 +156,13 @@ def search(connection: Connection, user: int, text: str, limit: int, *, archived
     Joined or not, without direct rooms. With `archived` False, archived rooms are left out.
     """
     found = rooms.search(connection, user, text, limit + 1, archived=archived)
-    return {
-        "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
-        "more": len(found) > limit,
-    }
+    return _page(found, limit)
+
+
+def _page(found: Sequence[Room], limit: int) -> dict[str, object]:
+    listed = [room.model_dump(exclude_none=True) for room in found[:limit]]
+    shown = fitting(listed)
+    return {"rooms": listed[:shown], "more": len(found) > shown}
 
 
 def detail(connection: Connection, user: int, room: int) -> dict[str, object]:

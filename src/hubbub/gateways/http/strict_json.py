@@ -20,6 +20,7 @@ from starlette.datastructures import QueryParams
 from hubbub.domain.errors import BadRequest, TooLarge
 from hubbub.domain.text import MAX_QUERY, check
 from hubbub.gateways.http import auth
+from hubbub.gateways.http.paced import paced, too_much_unread
 from hubbub.protocol import wire
 
 MAX_BODY = 64 * 1024
@@ -51,6 +52,8 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
+                if not auth.services_of(request).unread.has_room(request.state.caller.id):
+                    raise too_much_unread()
             # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses
             # cookies), and unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6
             # (CVE-2024-7592).
@@ -68,7 +71,10 @@ class StrictRoute(APIRoute):
                 request._json = await read_json(request)
                 if needs_caller and monotonic() - began > FRESH:
                     request.state.caller = await auth.identify(request)
-            return await original(request)
+            answer = await original(request)
+            if needs_caller and hasattr(answer, "body"):  # a stream has none
+                return paced(answer, auth.services_of(request).unread, request.state.caller.id)
+            return answer
 
         return handler
 
