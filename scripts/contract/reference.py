@@ -72,7 +72,9 @@ RATES = {
     "COMMANDS": "all other commands, per user",
     "ROOMS": "creating rooms, per user, in addition",
     "SEARCHES": "searches for messages, per user",
-    "LOGINS_PER_ACCOUNT": "attempts to log in, per account",
+    "LOGINS_PER_ACCOUNT": "attempts to log in, per account and network (or browser that has logged in before)",
+    "LOGINS_PER_ACCOUNT_IN_ALL": "attempts to log in, per account, from all networks that are new to it",
+    "CONFIRMATIONS": "confirmations of the own password, per session",
     "LOGINS_PER_ADDRESS": "attempts to log in, or to use an invite or a reset link, per address",
     "SIGNUPS_PER_ADDRESS": "new accounts without an invite, per address",
 }

@@ -31,6 +31,8 @@ export const MAX_KEY = 64;
 /** Names in one message that can be mentions. */
 export const MAX_MENTIONS = 50;
 export const MAX_PAGE = 200;
+/** A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One item may be larger. */
+export const MAX_PAGE_BYTES = 262_144;
 /** Characters of a request's path. Each route compares the whole path with its pattern. */
 export const MAX_PATH = 2_048;
 /** Pinned messages in a room. Only those visible to the user who pins another message count. */

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from hubbub.clock import Clock
 from hubbub.domain.errors import RateLimited
-from hubbub.domain.names import skeleton
-from hubbub.domain.text import TooLong
+from hubbub.domain.names import check_user_name, skeleton
 from hubbub.engine.ports import Bus
 from hubbub.engine.shared_limits import SharedLimits, digest
 from hubbub.protocol.headers import network
 from hubbub.protocol.ratelimit import Bucket
 
 MAX_BUCKETS = 20_000
+TOO_MANY_LOGINS = "Too many attempts to log in. Try again in a moment."
 DEBT = 3
 """Bursts that a bucket may lack: a client may use up the bursts of four nodes at once, and pays for all of them."""
 QUIET_RATE = 1 / 8
@@ -39,18 +39,24 @@ COMMANDS = Limit(10, 100)
 ROOMS = Limit(1 / 10, 30)
 SEARCHES = Limit(1, 20)
 LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
+"""For one account from one network, or from one device that has logged in before."""
+LOGINS_PER_ACCOUNT_IN_ALL = Limit(20 / 60, 60)
+"""From all networks that are new to the account: so many guesses that it takes several of them."""
+CONFIRMATIONS = Limit(5 / 60, 5)
+MAX_KNOWN = 20_000
+"""Networks from which accounts have logged in, as far as they are remembered."""
 LOGINS_PER_ADDRESS = Limit(20 / 60, 20)
 SIGNUPS_PER_ADDRESS = Limit(5 / 3600, 5)
 
 
-def _account(username: str) -> str:
+def account_key(username: str) -> str:
     """Return the key of an account, the same for all spellings of its name.
 
-    All names that are too long share one key.
+    All names that no account can have share one key.
     """
     try:
-        return skeleton(username)
-    except TooLong:
+        return skeleton(check_user_name(username))
+    except ValueError:
         return ""
 
 
@@ -105,6 +111,10 @@ class Limits:
         self._rooms = BucketTable(ROOMS)
         self._searches = BucketTable(SEARCHES)
         self._accounts = BucketTable(LOGINS_PER_ACCOUNT)
+        self._accounts_in_all = BucketTable(LOGINS_PER_ACCOUNT_IN_ALL)
+        self._confirmations = BucketTable(CONFIRMATIONS)
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Accounts with a network from which they have logged in, the latest last."""
         self._addresses = BucketTable(LOGINS_PER_ADDRESS)
         self._signups = BucketTable(SIGNUPS_PER_ADDRESS)
         self._shared = self._share(bus) if bus is not None and enabled else None
@@ -113,7 +123,8 @@ class Limits:
         quiet = {"sends": SENDS, "commands": COMMANDS, "searches": SEARCHES}
         tables = {
             "sends": self._sends, "commands": self._commands, "searches": self._searches, "rooms": self._rooms,
-            "accounts": self._accounts, "addresses": self._addresses, "signups": self._signups,
+            "accounts": self._accounts, "accounts_in_all": self._accounts_in_all, "addresses": self._addresses,
+            "confirmations": self._confirmations, "signups": self._signups,
         }  # fmt: skip
         shared = SharedLimits(bus, self._clock.monotonic, tables)
         for name, table in tables.items():
@@ -133,6 +144,8 @@ class Limits:
             "rooms": self._rooms.refused,
             "searches": self._searches.refused,
             "attempts_per_account": self._accounts.refused,
+            "attempts_per_account_in_all": self._accounts_in_all.refused,
+            "confirmations": self._confirmations.refused,
             "attempts_per_address": self._addresses.refused,
             "signups_per_address": self._signups.refused,
         }
@@ -155,15 +168,36 @@ class Limits:
         """Count a search of the user. Raises RateLimited."""
         self._check(self._searches, user)
 
-    def login(self, username: str, address: str) -> None:
+    def login(self, username: str, address: str, device: str | None = None) -> None:
         """Count an attempt to log in, before the password is checked. Raises RateLimited.
 
-        The address is checked first, so that an attempt it refuses does not use up the account's
-        attempts.
+        Guesses of others do not lock a user out: a device that has logged in to the account before
+        (`device` is its id) counts alone. The address is checked first, so that an attempt it
+        refuses does not use up the account's attempts.
         """
-        sentence = "Too many attempts to log in. Try again in a moment."
-        self._check(self._addresses, network(address), sentence)
-        self._check(self._accounts, _account(username), sentence)
+        account, place = account_key(username), network(address)
+        if device is not None:
+            self._check(self._accounts, f"{account}\n{device}", TOO_MANY_LOGINS)
+            return
+        self._check(self._addresses, place, TOO_MANY_LOGINS)
+        self._check(self._accounts, f"{account}\n{place}", TOO_MANY_LOGINS)
+        if (account, place) not in self._known:
+            self._check(self._accounts_in_all, account, TOO_MANY_LOGINS)
+
+    def logged_in(self, username: str, address: str) -> None:
+        """Note that the user has logged in from this address: the network is not new to the account."""
+        known = (account_key(username), network(address))
+        self._known[known] = None
+        self._known.move_to_end(known)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+
+    def confirm(self, session: str) -> None:
+        """Count an attempt of a logged-in user to confirm their password. Raises RateLimited.
+
+        It counts for the session, so that the attempts of other users do not matter.
+        """
+        self._check(self._confirmations, session, TOO_MANY_LOGINS)
 
     def attempt(self, address: str) -> None:
         """Count an attempt to use an invite or a one-time token. Raises RateLimited."""

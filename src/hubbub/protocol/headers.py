@@ -16,6 +16,8 @@ from hubbub.protocol.tokens import Credential
 
 COOKIE = "hubbub_session"
 SECURE_COOKIE = "__Host-hubbub_session"
+DEVICE_COOKIE = "hubbub_device"
+"""Proves that a browser has logged in to an account before."""
 FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via")
 WRONG_ORIGIN = "Pages of this origin may not use the session cookie."
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
@@ -44,6 +46,10 @@ def cookie_name(*, https: bool) -> str:
     Browsers reject the prefix `__Host-` over plain http.
     """
     return SECURE_COOKIE if https else COOKIE
+
+
+def device_cookie_name(*, https: bool) -> str:
+    return f"__Host-{DEVICE_COOKIE}" if https else DEVICE_COOKIE
 
 
 def cookie(headers: Headers, wanted: str) -> str | None:

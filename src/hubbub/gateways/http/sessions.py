@@ -18,6 +18,7 @@ from hubbub.gateways.http import auth, logins
 from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import TokenRefused, refusals
 from hubbub.gateways.http.strict_json import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
@@ -98,6 +99,7 @@ async def log_in(body: Login, request: Request) -> Response:
     assert opened.cookie is not None, "a browser session has a cookie"
     answer = reply(opened.account.profile().model_dump())
     logins.set_cookie(request, answer, opened.cookie)
+    logins.set_device_cookie(request, answer, body.username)
     return answer
 
 
@@ -188,7 +190,7 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
     cookie = new_secret(secrets.token_bytes(32)) if caller.by_cookie else None
     command = ChangePassword(
         user=caller.id,
-        password_hash=await services.passwords.hash(body.new_password),
+        password_hash=await services.passwords.hash(body.new_password, network(auth.address_of(request))),
         seen_hash=stored,
         keep=caller.identity.session,
         token_hash=secret_hash(cookie) if cookie is not None else None,
@@ -209,7 +211,7 @@ async def reset_password(body: NewStart, request: Request, services: Running) ->
     if user is None:
         raise Forbidden(USED_LINK)
     logins.acceptable(body.password)
-    password_hash = await services.passwords.hash(body.password)
+    password_hash = await services.passwords.hash(body.password, network(auth.address_of(request)))
     await services.journal.submit(
         ChangePassword(user=user, password_hash=password_hash, reset_hash=token_hash), ANYBODY
     )
