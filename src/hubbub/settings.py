@@ -194,6 +194,10 @@ class Settings(SiteSettings, BaseSettings):
     cookies and the check of origins depend on it."""
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
     """Further origins whose pages may open the WebSocket. Set it when your own web page talks to this server."""
+    guests_from_files: bool = Field(False, description="on or off")
+    """Whether pages without an origin of their own (`Origin: null`) may open `/ws/NAME` as guests: pages opened from a
+    local file, such as the tutorial's, but also sandboxed frames on any page of the web. Turn it on only while you try
+    such a page."""
     trusted_proxies: Networks = Field(
         (),
         description="addresses or networks whose forwarding headers are trusted, separated by commas",
@@ -319,6 +323,12 @@ class Settings(SiteSettings, BaseSettings):
     def public_origin(self) -> str | None:
         """The Origin of Hubbub's own pages: `public_url` without its path."""
         return self.public_url.removesuffix(self.root_path) if self.public_url else None
+
+    @property
+    def host_names(self) -> list[str]:
+        """The names in `Host` headers of requests to this server, besides addresses and localhost."""
+        known = [urlsplit(url).hostname for url in (self.public_url, *self.origins) if url]
+        return [name for name in (*known, self.host.lower()) if name]
 
     @property
     def root_path(self) -> str:

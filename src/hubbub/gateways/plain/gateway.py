@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from hubbub.engine.soft_table import SoftTable, Value
 
 FAREWELL = 2.0
-# The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends
-# none.
-NO_PAGE = (None, "null")
+NULL_ORIGIN = "null"
+"""The Origin of the tutorial's page, opened as a local file, and of a sandboxed frame on any page."""
 NOT_YOUR_NAME = "The name in the address is not the name of your account."
 logger = structlog.get_logger(__name__)
 
@@ -134,11 +133,11 @@ class PlainText:
             # A page could make its visitors post as guests, whatever credentials the host uses:
             # pages must be listed.
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
-        if self._services.site.guests and origin in NO_PAGE:
+        if self._services.site.guests and self._is_no_page(origin):
             given = [pair for pair in given if pair[0] != b"cookie"]
         secure = scope.is_secure(socket, settings.trusted_proxies)
         admitted = handshake.admit(given, settings, secure=secure)
-        if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
+        if isinstance(admitted, handshake.Admitted) and not admitted.credentials and not self._is_no_page(origin):
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
                 return handshake.Rejection(403, problem)
@@ -150,7 +149,11 @@ class PlainText:
         Credentials that browsers attach do not count, so skip the host.
         """
         origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
-        return self._services.site.guests and origin in NO_PAGE and not bearer
+        return self._services.site.guests and self._is_no_page(origin) and not bearer
+
+    def _is_no_page(self, origin: str | None) -> bool:
+        """Return True for the Origin of programs, and of local files if the settings allow them."""
+        return origin is None or (origin == NULL_ORIGIN and self._services.settings.guests_from_files)
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
