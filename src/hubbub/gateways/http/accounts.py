@@ -45,7 +45,13 @@ class Password(Frozen):
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
-@router.post("/users", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
+@router.post(
+    "/users",
+    status_code=201,
+    response_model=User,
+    responses=refusals(400, 403, 409, 413, 421, 429),
+    dependencies=[auth.OwnHost, auth.OwnPage],
+)
 async def create_user(body: NewAccount, request: Request, services: Running) -> Response:
     """Create an account.
 

@@ -37,6 +37,7 @@ MEANING = {
     404: "Does not exist, or the caller may not see it.",
     409: "Conflicts with what is stored.",
     413: "Exceeds a size limit.",
+    421: "The Host header names another server.",
     429: "Too many requests; `retry_after` says when to retry.",
     500: "A server error. The server has logged it.",
     503: "Busy, or the database does not respond; `retry_after` says when to retry.",
@@ -97,6 +98,15 @@ class TokenRefused(HubbubError):
     sentence = accounts.REFUSED
 
 
+class Misdirected(BadRequest):
+    """The 421 of a request for another server (RFC 9110, section 15.5.20)."""
+
+    sentence = (
+        "This server is not set up for this host name. "
+        "Set HUBBUB_PUBLIC_URL or HUBBUB_ORIGINS to the address that clients use."
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answer all exceptions in the error format.
 
@@ -110,7 +120,7 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubbubError)
     request.app.state.services.metrics.refusals.labels(code=error.code).inc()
-    return answer(error)
+    return answer(error, status=421 if isinstance(error, Misdirected) else None)
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:

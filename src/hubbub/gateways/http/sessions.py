@@ -92,7 +92,9 @@ REFRESH_BODY = {
 }
 
 
-@router.post("/api/login", response_model=User, responses=refusals(400, 401, 413, 429))
+@router.post(
+    "/api/login", response_model=User, responses=refusals(400, 401, 403, 413, 429), dependencies=[auth.OwnPage]
+)
 async def log_in(body: Login, request: Request) -> Response:
     """Open a browser session. The response sets its cookie."""
     opened = await logins.open_session(request, body.username, body.password, browser=True)
@@ -114,7 +116,11 @@ async def log_out(caller: LoggedIn, request: Request, services: Running) -> Resp
 
 
 @router.post(
-    "/token", response_model=TokenPair, responses=refusals(400, 401, 413, 429, token=True), openapi_extra=TOKEN_BODY
+    "/token",
+    response_model=TokenPair,
+    responses=refusals(400, 401, 403, 413, 429, token=True),
+    openapi_extra=TOKEN_BODY,
+    dependencies=[auth.OwnPage],
 )
 async def create_token(request: Request, services: Running) -> Response:
     """Log a program in with the OAuth2 password form.
@@ -137,8 +143,9 @@ async def create_token(request: Request, services: Running) -> Response:
 @router.post(
     "/token/refresh",
     response_model=TokenPair,
-    responses=refusals(400, 401, 413, token=True),
+    responses=refusals(400, 401, 403, 413, 429, token=True),
     openapi_extra=REFRESH_BODY,
+    dependencies=[auth.OwnPage],
 )
 async def refresh_token(request: Request, services: Running) -> Response:
     """Exchange a refresh token for a new pair.
@@ -202,7 +209,13 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
     return answer
 
 
-@router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(400, 403, 413, 429))
+@router.post(
+    "/api/reset",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(400, 403, 413, 429),
+    dependencies=[auth.OwnPage],
+)
 async def reset_password(body: NewStart, request: Request, services: Running) -> Response:
     """Set a password with a reset link and end all sessions. The link works once."""
     services.limits.attempt(auth.address_of(request))
