@@ -91,8 +91,8 @@ def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
 
     `besides` is the id of the room that does not count.
     """
-    query = select(rooms.c.id).where(rooms.c.skeleton == skeleton(name), rooms.c.id != besides)
-    return connection.scalar(query) is not None
+    found = names.resembling(connection, select(rooms.c.id, rooms.c.name), rooms.c.skeleton, name)
+    return any(row.id != besides for row in found)
 
 
 def by_name(connection: Connection, name: str) -> list[tuple[int, str]]:
