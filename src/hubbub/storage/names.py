@@ -7,7 +7,7 @@ no extension of the database and no table of fragments that has to follow each c
 
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, and_, case, func, not_, or_
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, case, func, not_, or_
 
 from hubbub.domain.names import AMBIGUOUS, WORD_START, fold, look_alike, plain, search_key, skeleton
 from hubbub.domain.text import TooLong
@@ -45,7 +45,7 @@ def resembling(connection: Connection, query: Select[Any], column: Column[str | 
     that looks like an ASCII name in several ways.
     """
     shape = skeleton(name)
-    alike = column.in_({shape, fold(shape), plain(name)})
+    alike: ColumnElement[bool] = column.in_({shape, fold(shape), plain(name)})
     if not plain(name).isascii() and shape.isascii() and set(shape) & set(AMBIGUOUS.values()):
         folded: Any = column
         for letter, other in AMBIGUOUS.items():
