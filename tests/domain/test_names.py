@@ -1,7 +1,6 @@
 """Valid names, and when two names count as the same."""
 
 import unicodedata
-
 from collections.abc import Iterator
 
 import pytest

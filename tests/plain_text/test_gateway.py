@@ -1,8 +1,8 @@
 """The plain-text gateway on a real server: names, notices, messages and errors."""
 
 import asyncio
-from pathlib import Path
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest

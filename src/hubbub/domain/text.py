@@ -20,7 +20,8 @@ MAX_KEY = 64
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
 MAX_PAGE_BYTES = 256 * 1024
-"""A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One item may be larger."""
+"""A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One
+item may be larger."""
 MAX_HAVE = 2_000
 MAX_TOPIC = 250
 MAX_DESCRIPTION = 1_000

@@ -38,6 +38,13 @@ SENDS = Limit(5, 20)
 COMMANDS = Limit(10, 100)
 ROOMS = Limit(1 / 10, 30)
 SEARCHES = Limit(1, 20)
+READS = Limit(50, 1_000)
+"""Enough to catch up in a thousand rooms at once. A large answer costs more than one."""
+READ_BYTES = 32 * 1024
+"""Bytes of an answer that cost as much as a small one."""
+HELLOS = Limit(1, 30)
+"""Log-ins of connections: each reads all rooms of the user. The burst is for devices that come back together."""
+REFRESHES = Limit(1 / 10, 20)
 LOGINS_PER_ACCOUNT = Limit(5 / 60, 5)
 """For one account from one network, or from one device that has logged in before."""
 LOGINS_PER_ACCOUNT_IN_ALL = Limit(20 / 60, 60)
@@ -110,6 +117,9 @@ class Limits:
         self._commands = BucketTable(COMMANDS)
         self._rooms = BucketTable(ROOMS)
         self._searches = BucketTable(SEARCHES)
+        self._reads = BucketTable(READS)
+        self._hellos = BucketTable(HELLOS)
+        self._refreshes = BucketTable(REFRESHES)
         self._accounts = BucketTable(LOGINS_PER_ACCOUNT)
         self._accounts_in_all = BucketTable(LOGINS_PER_ACCOUNT_IN_ALL)
         self._confirmations = BucketTable(CONFIRMATIONS)
@@ -120,9 +130,10 @@ class Limits:
         self._shared = self._share(bus) if bus is not None and enabled else None
 
     def _share(self, bus: Bus) -> SharedLimits:
-        quiet = {"sends": SENDS, "commands": COMMANDS, "searches": SEARCHES}
+        quiet = {"sends": SENDS, "commands": COMMANDS, "searches": SEARCHES, "reads": READS, "hellos": HELLOS}
         tables = {
             "sends": self._sends, "commands": self._commands, "searches": self._searches, "rooms": self._rooms,
+            "reads": self._reads, "hellos": self._hellos, "refreshes": self._refreshes,
             "accounts": self._accounts, "accounts_in_all": self._accounts_in_all, "addresses": self._addresses,
             "confirmations": self._confirmations, "signups": self._signups,
         }  # fmt: skip
@@ -143,6 +154,9 @@ class Limits:
             "commands": self._commands.refused,
             "rooms": self._rooms.refused,
             "searches": self._searches.refused,
+            "reads": self._reads.refused,
+            "hellos": self._hellos.refused,
+            "refreshes": self._refreshes.refused,
             "attempts_per_account": self._accounts.refused,
             "attempts_per_account_in_all": self._accounts_in_all.refused,
             "confirmations": self._confirmations.refused,
@@ -167,6 +181,23 @@ class Limits:
     def search(self, user: int) -> None:
         """Count a search of the user. Raises RateLimited."""
         self._check(self._searches, user)
+
+    def read(self, user: int) -> None:
+        """Count a request of the user that only reads. Raises RateLimited."""
+        self._check(self._reads, user)
+
+    def has_read(self, user: int, size: int) -> None:
+        """Count an answer of so many bytes. Later reads wait for it."""
+        if self.enabled and size >= READ_BYTES:
+            self._reads.charge(user, size // READ_BYTES, self._clock.monotonic())
+
+    def hello(self, user: int) -> None:
+        """Count a connection that logs in as the user. Raises RateLimited."""
+        self._check(self._hellos, user)
+
+    def refresh(self, user: int) -> None:
+        """Count a refresh of the user's tokens. Raises RateLimited."""
+        self._check(self._refreshes, user)
 
     def login(self, username: str, address: str, device: str | None = None) -> None:
         """Count an attempt to log in, before the password is checked. Raises RateLimited.

@@ -67,9 +67,13 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def refusals(*statuses: int, token: bool = False) -> Responses:
-    """Return a route's error responses for OpenAPI. Always includes 500 and 503."""
+    """Return a route's error responses for OpenAPI. Always includes 500 and 503.
+
+    Routes that need a caller (401) have a rate limit (429).
+    """
     found: Responses = {}
-    for status in sorted({500, 503, *statuses}):
+    authenticated = {429} if 401 in statuses else set()
+    for status in sorted({500, 503, *statuses, *authenticated}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
         found[status] = {"model": model, "description": MEANING[status]}
         if status in HEADERS:

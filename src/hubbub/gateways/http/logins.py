@@ -44,8 +44,8 @@ class OpenedSession:
 async def check(services: Services, username: str, password: str, address: str, device: str | None = None) -> Account:
     """Return the account with this name and password.
 
-    `device` is the id of a device that has logged in to the account before. Raises Unauthenticated, in the same time and with the same message for an unknown name and a
-    wrong password.
+    `device` is the id of a device that has logged in to the account before. Raises Unauthenticated,
+    in the same time and with the same message for an unknown name and a wrong password.
     """
     services.limits.login(username, address, device)
     account = await services.read(accounts.by_name, username)

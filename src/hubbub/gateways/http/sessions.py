@@ -158,6 +158,7 @@ async def refresh_token(request: Request, services: Running) -> Response:
         user = await services.read(sessions.owner, session)
         if user is None:
             raise Unauthenticated()
+        services.limits.refresh(user)
         idle, longest = services.lifetimes
         command = RotateSession(
             session=session, user=user, generation=generation, grace=GRACE, idle=idle, longest=longest

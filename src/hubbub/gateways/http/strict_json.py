@@ -52,8 +52,11 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
-                if not auth.services_of(request).unread.has_room(request.state.caller.id):
+                services, user = auth.services_of(request), request.state.caller.id
+                if not services.unread.has_room(user):
                     raise too_much_unread()
+                if request.method in auth.SAFE:
+                    services.limits.read(user)
             # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses
             # cookies), and unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6
             # (CVE-2024-7592).
@@ -73,7 +76,9 @@ class StrictRoute(APIRoute):
                     request.state.caller = await auth.identify(request)
             answer = await original(request)
             if needs_caller and hasattr(answer, "body"):  # a stream has none
-                return paced(answer, auth.services_of(request).unread, request.state.caller.id)
+                if request.method in auth.SAFE:
+                    services.limits.has_read(user, len(answer.body))
+                return paced(answer, services.unread, user)
             return answer
 
         return handler

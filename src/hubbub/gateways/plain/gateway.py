@@ -168,6 +168,7 @@ class PlainText:
                 room = plain_text.room_of(_room(socket))
                 identity = await self._identify(socket, credentials)
                 guest = identity if identity.role is Role.GUEST else None
+                self._services.limits.hello(identity.id)
                 attached = await self._services.hub.attach(connection, identity, only_topic=room_topic(room))
             except HubbubError as error:
                 await _accept(socket)
