@@ -69,6 +69,7 @@ NOTICED = {
 _EVENT_NAMES = {event.__name__ for event in CLIENT_EVENTS}
 RATES = {
     "SENDS": "sending, forwarding and editing messages, per user",
+    "GUEST_SENDS": "messages of all guests of one network",
     "COMMANDS": "all other commands, per user",
     "ROOMS": "creating rooms, per user, in addition",
     "SEARCHES": "searches for messages, per user",

@@ -35,6 +35,8 @@ class Limit:
 
 
 SENDS = Limit(5, 20)
+GUEST_SENDS = Limit(10, 40)
+"""Messages of all guests of one network."""
 COMMANDS = Limit(10, 100)
 ROOMS = Limit(1 / 10, 30)
 SEARCHES = Limit(1, 20)
@@ -114,6 +116,7 @@ class Limits:
         self.enabled = enabled
         self._clock = clock
         self._sends = BucketTable(SENDS)
+        self._guest_sends = BucketTable(GUEST_SENDS)
         self._commands = BucketTable(COMMANDS)
         self._rooms = BucketTable(ROOMS)
         self._searches = BucketTable(SEARCHES)
@@ -133,7 +136,8 @@ class Limits:
         quiet = {"sends": SENDS, "commands": COMMANDS, "searches": SEARCHES, "reads": READS, "hellos": HELLOS}
         tables = {
             "sends": self._sends, "commands": self._commands, "searches": self._searches, "rooms": self._rooms,
-            "reads": self._reads, "hellos": self._hellos, "refreshes": self._refreshes,
+            "guest_sends": self._guest_sends, "reads": self._reads, "hellos": self._hellos,
+            "refreshes": self._refreshes,
             "accounts": self._accounts, "accounts_in_all": self._accounts_in_all, "addresses": self._addresses,
             "confirmations": self._confirmations, "signups": self._signups,
         }  # fmt: skip
@@ -151,6 +155,7 @@ class Limits:
         """Return how often each limit refused a request."""
         return {
             "sends": self._sends.refused,
+            "guest_sends": self._guest_sends.refused,
             "commands": self._commands.refused,
             "rooms": self._rooms.refused,
             "searches": self._searches.refused,
@@ -177,6 +182,10 @@ class Limits:
         if founding and not wait:
             wait = self._rooms.take(user, now)
         return wait or None
+
+    def guest_sends(self, address: str) -> None:
+        """Count a message of a guest for the network. Raises RateLimited."""
+        self._check(self._guest_sends, network(address), "The guests of your network send too many messages.")
 
     def search(self, user: int) -> None:
         """Count a search of the user. Raises RateLimited."""
