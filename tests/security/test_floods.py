@@ -122,9 +122,11 @@ async def test_slow_bodies_keep_no_visitor_out(make_server: MakeServer) -> None:
 
 
 async def test_control_without_eviction_slow_bodies_keep_visitors_out(make_server: MakeServer) -> None:
-    with make_server("keep-idle", HUBBUB_CONNECTIONS_MAX=str(PLACES)) as server:
-        with pytest.raises(AssertionError, match="refused"):
-            await slow_bodies(server)
+    with (
+        make_server("keep-idle", HUBBUB_CONNECTIONS_MAX=str(PLACES)) as server,
+        pytest.raises(AssertionError, match="refused"),
+    ):
+        await slow_bodies(server)
 
 
 # --- unread pages -----------------------------------------------------------------------------------------------------
@@ -158,9 +160,8 @@ async def test_pages_that_are_not_read_take_bounded_memory(make_server: MakeServ
 
 
 async def test_control_pages_of_any_size_take_memory(make_server: MakeServer) -> None:
-    with make_server("send-all") as server:
-        with pytest.raises(AssertionError, match="memory"):
-            await unread_pages(server)
+    with make_server("send-all") as server, pytest.raises(AssertionError, match="memory"):
+        await unread_pages(server)
 
 
 # --- guests -----------------------------------------------------------------------------------------------------------
@@ -189,9 +190,11 @@ async def test_guests_of_one_network_are_few(make_server: MakeServer) -> None:
 
 
 async def test_control_without_limits_guests_of_one_network_are_many(make_server: MakeServer) -> None:
-    with make_server("admit-guests", HUBBUB_GUESTS="on", HUBBUB_RATE_LIMITS="on") as server:
-        with pytest.raises(AssertionError, match="guests of one network"):
-            await guest_flood(server)
+    with (
+        make_server("admit-guests", HUBBUB_GUESTS="on", HUBBUB_RATE_LIMITS="on") as server,
+        pytest.raises(AssertionError, match="guests of one network"),
+    ):
+        await guest_flood(server)
 
 
 # --- log-ins ----------------------------------------------------------------------------------------------------------
@@ -240,6 +243,8 @@ async def test_a_flood_of_log_ins_keeps_nobody_else_out(make_server: MakeServer)
 
 
 async def test_control_one_queue_for_all_is_busy_for_a_visitor(make_server: MakeServer) -> None:
-    with make_server("one-queue", **{quick_passwords.VARIABLE: ""}) as server:
-        with pytest.raises(AssertionError, match="visitor got"):
-            await log_in_flood(server)
+    with (
+        make_server("one-queue", **{quick_passwords.VARIABLE: ""}) as server,
+        pytest.raises(AssertionError, match="visitor got"),
+    ):
+        await log_in_flood(server)
