@@ -5,6 +5,8 @@ export const COMPOSED = 4;
 export const DEFAULT_PAGE = 50;
 /** The largest number of members of a room in which every member may use `@room` and `@here`. */
 export const LOUD_MEMBERS = 20;
+/** Rooms into which one user can put the same other user. They do not count towards MAX_ROOMS of that user. */
+export const MAX_ADDED = 100;
 /** Attempts of one webhook that are stored, the last ones. */
 export const MAX_ATTEMPTS_KEPT = 50;
 export const MAX_BODY_BYTES = 16_384;
@@ -44,7 +46,7 @@ export const MAX_REACTIONS = 50;
 /** Read positions moved by one command. */
 export const MAX_READ_ROOMS = 500;
 export const MAX_REASON = 200;
-/** Rooms per user. Direct rooms do not count, because others create them and no user can leave them. */
+/** Rooms that a user has joined or created, and as many into which others have put the user. Direct rooms do not count, because others create them and no user can leave them. */
 export const MAX_ROOMS = 1_000;
 export const MAX_ROOM_NAME = 64;
 /** Webhooks of one room. */

@@ -32,7 +32,10 @@ MAX_DIRECT = 10
 MAX_INVITED = 50
 """Users who are added to a room when it is created."""
 MAX_ROOMS = 1_000
-"""Rooms per user. Direct rooms do not count, because others create them and no user can leave them."""
+"""Rooms that a user has joined or created, and as many into which others have put the user. Direct rooms
+do not count, because others create them and no user can leave them."""
+MAX_ADDED = 100
+"""Rooms into which one user can put the same other user. They do not count towards MAX_ROOMS of that user."""
 MAX_DIRECT_MADE = 1_000
 """Direct rooms created by one user."""
 MAX_DIRECT_WITH = 100

@@ -67,7 +67,7 @@ def create(request: Request[CreateRoom], tx: Transaction) -> RoomPosition:
             return answer
     names = _names(tx, others) | {actor.id: actor.name}
     if direct_key is None:
-        rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
+        rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, list(names)))
     else:
         rules.may_create_direct(*rooms.direct_made(tx.connection, actor.id, others))
     name = command.name or ""

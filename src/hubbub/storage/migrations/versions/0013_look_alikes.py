@@ -1,4 +1,4 @@
-"""Skeletons and search keys fold every character that looks like an ASCII letter, also Latin ones.
+"""Who put members into rooms; skeletons and search keys fold all that looks like an ASCII letter.
 
 Where two names become alike, the ASCII name keeps the skeleton, else the older one. The other name
 keeps a skeleton of its own, so that its user can still log in.
@@ -16,6 +16,7 @@ PAGE = 5_000
 
 
 def upgrade() -> None:
+    op.add_column("members", sa.Column("added_by", sa.BigInteger(), nullable=True))
     for name in ("users", "rooms"):
         columns = [sa.column(each, sa.Text()) for each in ("name", "skeleton", "search_key")]
         _change(op.get_bind(), sa.table(name, sa.column("id", sa.BigInteger()), *columns))
