@@ -88,6 +88,7 @@ LIMITS = {
     "MAX_BODY_BYTES": "bytes of UTF-8 in a message",
     "MAX_KEY": "characters in a key",
     "MAX_USER_NAME": "characters in a user's name",
+    "MAX_MARKS": "combining marks on one letter of a name",
     "MAX_ROOM_NAME": "characters in a room's name",
     "MAX_TOPIC": "characters in a room's topic",
     "MAX_DESCRIPTION": "characters in a room's description",

@@ -404,10 +404,27 @@ def _argument(name: str) -> Fixed:
     return Fixed("argument", f"the argument {name}= of the application that Hubbub is mounted in")
 
 
+def _check_writers(path: Path) -> None:
+    """Refuse a settings file that another user of the machine can write. Raises WrongSetting, OSError.
+
+    It decides about addresses, databases and who may sign up, and it is read from the working folder.
+    """
+    found = path.stat()
+    if os.name != "posix":
+        return
+    strangers = found.st_uid not in (0, os.geteuid())
+    of_group = found.st_mode & 0o020 and found.st_gid not in (0, os.getegid())
+    if strangers or of_group or found.st_mode & 0o002:
+        raise WrongSetting(
+            f"Other users can write the settings file {path}. Make it your own (chown) and run: chmod go-w {path}"
+        )
+
+
 def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
     named = config or (Path(os.environ["HUBBUB_CONFIG"]) if os.environ.get("HUBBUB_CONFIG") else None)
     path = named or Path(CONFIG)
     try:
+        _check_writers(path)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named is None:

@@ -1,7 +1,7 @@
 """Valid names, and when two names count as the same."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from confusable_homoglyphs import confusables
@@ -224,3 +224,16 @@ def test_a_search_key_folds_case_accents_and_look_alikes_and_marks_words(name: s
 def test_a_text_too_long_for_a_name_has_no_search_key() -> None:
     with pytest.raises(text.TooLong):
         names.search_key("x" * 1_000)
+
+
+@pytest.mark.parametrize("check", [names.check_user_name, names.check_room_name])
+def test_marks_are_not_stacked_over_other_lines(check: Callable[[str], str]) -> None:
+    tower = "x\u0317\u0324\u0330\u0306"
+    with pytest.raises(ValueError, match="marks"):
+        check(tower)
+    assert check(tower[:-1]) == tower[:-1]
+
+
+@pytest.mark.parametrize("name", ["हिन्दी", "בְּרֵאשִׁ֖ית", "སྒྲུབ", "ไม้ไต่คู้", "Việt", "مُحَمَّد"])
+def test_names_of_scripts_with_marks_are_accepted(name: str) -> None:
+    assert names.check_user_name(name)

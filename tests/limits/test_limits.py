@@ -20,6 +20,7 @@ LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAUL
 ELSEWHERE = {
     "MAX_HAVE": "tests/faults/test_rest_and_hello.py::test_have_may_name_2000_topics_and_not_one_more",
     "MAX_DEPTH": "tests/faults/test_limits.py::test_a_depth_of_32_is_read",
+    "MAX_MARKS": "tests/domain/test_names.py::test_marks_are_not_stacked_over_other_lines",
     "MAX_USER_NAME": "tests/faults/test_rest_and_hello.py::test_user_names_are_checked_for_characters_and_length",
     "MAX_RUN": "tests/attention/test_parser.py::test_parsing_hostile_text_takes_linear_time",
     "MAX_HERE": "tests/attention/test_mentions.py::test_here_mentions_the_online_members_and_an_edit_keeps_them",

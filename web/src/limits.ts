@@ -30,6 +30,8 @@ export const MAX_ID = 9_007_199_254_740_991;
 /** Users who are added to a room when it is created. */
 export const MAX_INVITED = 50;
 export const MAX_KEY = 64;
+/** Combining marks on one letter of a name. Hebrew with accents and Tibetan have three. */
+export const MAX_MARKS = 3;
 /** Names in one message that can be mentions. */
 export const MAX_MENTIONS = 50;
 export const MAX_PAGE = 200;

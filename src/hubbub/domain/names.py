@@ -18,6 +18,8 @@ from hubbub.domain.text import TooLong, decompose, normalise
 
 MAX_USER_NAME = 32
 MAX_ROOM_NAME = 64
+MAX_MARKS = 3
+"""Combining marks on one letter of a name. Hebrew with accents and Tibetan have three."""
 RESERVED = frozenset(
     {"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"}
 )
@@ -75,7 +77,19 @@ def _normalise(name: str, most: int, message: str, *, trim: bool = False) -> str
     name = name.strip() if trim else name
     if not 1 <= len(name) <= most:
         raise ValueError(message)
+    if not name.isascii() and _has_tower(name):
+        raise ValueError(f"names can have at most {MAX_MARKS} marks on a letter")
     return name
+
+
+def _has_tower(name: str) -> bool:
+    """Return True if marks are stacked so high that they cover the lines above or below."""
+    height = 0
+    for character in name:
+        height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if height > MAX_MARKS:
+            return True
+    return False
 
 
 def is_name_character(character: str) -> bool:

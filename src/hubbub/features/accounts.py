@@ -117,7 +117,9 @@ def change_password(request: Request[ChangePassword], tx: Transaction) -> Nothin
     command, actor = request.command, request.actor
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled:
-        raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
+        if command.reset_hash is not None:
+            raise Forbidden(USED_LINK)  # as for an unknown link
+        raise Unauthenticated(REFUSED)
     ended = [s.id for s in sessions.of_user(tx.connection, account.id) if s.id != command.keep]
     if command.reset_hash is not None:
         if invites.one_time_token_user(tx.connection, "reset", command.reset_hash, tx.now) != (True, account.id):
