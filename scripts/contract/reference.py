@@ -103,6 +103,7 @@ LIMITS = {
     "MAX_DIRECT_WITH": "direct rooms created by a user with the same other user",
     "MAX_PINS": "pinned messages in a room, of those the user can see",
     "MAX_REACTIONS": "different emoji on a message",
+    "MAX_OWN_REACTIONS": "different emoji of one user on a message",
     "MAX_MENTIONS": "names in a message that count as mentions",
     "MENTIONS_COUNTED": "unread mentions that are counted in a room",
     "LOUD_MEMBERS": "members of a room in which every member may use `@room` and `@here`",

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from urllib.parse import quote
 
 import emoji
 import httpx
@@ -225,15 +226,41 @@ async def of_pins(world: World) -> None:
 
 @limit("MAX_REACTIONS")
 async def of_different_emoji_at_a_message(world: World) -> None:
+    whole = (one for one, facts in emoji.EMOJI_DATA.items() if facts["status"] == emoji.STATUS["fully_qualified"])
+    different = sorted(whole)[: text.MAX_REACTIONS + 1]
+    room = (await other_room(world, kind="public", name="Many emoji"))["id"]
+    message = (
+        world.people[1].request("POST", f"/api/rooms/{room}/messages", json={"key": "k", "body": "x"}).json()["seq"]
+    )
+    for index, one in enumerate(different[:-2]):  # each user adds a part of them
+        person = world.people[2 + index // text.MAX_OWN_REACTIONS]
+        if index % text.MAX_OWN_REACTIONS == 0:
+            person.join(room)
+        path = f"/api/rooms/{room}/messages/{message}/reactions/{quote(one)}"
+        assert person.request("PUT", path).status_code == 200
+    await world.do("room.join", room=room)
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-2]) == "ok"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[0]) == "ok"
+
+
+@limit("MAX_OWN_REACTIONS")
+async def of_different_emoji_of_one_user_at_a_message(world: World) -> None:
     room = await world.room()
     (message,) = await world.say(room)
     whole = (one for one, facts in emoji.EMOJI_DATA.items() if facts["status"] == emoji.STATUS["fully_qualified"])
-    different = sorted(whole)[: text.MAX_REACTIONS + 1]
+    different = sorted(whole)[: text.MAX_OWN_REACTIONS + 1]
     for one in different[:-2]:
         await world.do("reaction.add", room=room, message=message, emoji=one)
     assert await world.told("reaction.add", room=room, message=message, emoji=different[-2]) == "ok"
     assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict"
-    assert await world.told("reaction.add", room=room, message=message, emoji=different[0]) == "ok"
+    path = f"/api/rooms/{room}/messages/{message}/reactions/{quote(different[-1])}"
+    assert world.people[1].request("PUT", path).status_code == 200, "others have their own"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict", (
+        "also an emoji that others have used: it adds to what one user says"
+    )
+    await world.do("reaction.remove", room=room, message=message, emoji=different[0])
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "ok"
 
 
 @limit("MAX_MENTIONS")

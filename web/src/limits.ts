@@ -34,6 +34,8 @@ export const MAX_KEY = 64;
 export const MAX_MARKS = 3;
 /** Names in one message that can be mentions. */
 export const MAX_MENTIONS = 50;
+/** Different emoji of one user on one message. */
+export const MAX_OWN_REACTIONS = 20;
 export const MAX_PAGE = 200;
 /** A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One item may be larger. */
 export const MAX_PAGE_BYTES = 262_144;

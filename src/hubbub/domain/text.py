@@ -44,6 +44,8 @@ MAX_PINS = 100
 """Pinned messages in a room. Only those visible to the user who pins another message count."""
 MAX_REACTIONS = 50
 """Different emoji on one message."""
+MAX_OWN_REACTIONS = 20
+"""Different emoji of one user on one message."""
 MAX_MENTIONS = 50
 """Names in one message that can be mentions."""
 MAX_HERE = 500
