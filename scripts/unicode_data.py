@@ -15,6 +15,7 @@ import emoji
 from confusable_homoglyphs import categories, confusables
 
 TARGET = Path(__file__).parent.parent / "src/hubbub/domain/unicode_data.py"
+PUNCTUATION = "._-"
 PER_LINE = 10
 """Characters of a line. Most take ten places as escapes."""
 BEGIN = '''"""Data of Unicode, as far as names and reactions need it.
@@ -33,7 +34,7 @@ def generated() -> str:
         "LOOK_ALIKES = {\n",
         *(f"    {_quoted(shape)}: {_text(letters)},\n" for shape, letters in _look_alikes().items()),
         "}\n",
-        '"""Characters by the ASCII letters or digits they look like (UTS #39, confusables)."""\n\n',
+        '"""Characters by the ASCII letters, digits or punctuation they look like (UTS #39, confusables)."""\n\n',
         *_scripts(),
         f"EMOJI = {_text(' '.join(_emoji()), indent=0)}\n",
         '"""All fully qualified emoji (UTS #51), separated by spaces."""\n',
@@ -43,20 +44,31 @@ def generated() -> str:
 
 def _look_alikes() -> dict[str, str]:
     found: dict[str, str] = {}
-    for character in sorted(confusables.confusables_data):
-        shape = None if character.isascii() else _shape(character)
+    for listed in sorted(confusables.confusables_data, key=_single):
+        character = _single(listed)
+        shape = None if character.isascii() or len(character) > 1 else _shape(listed)
         if shape is not None:
-            found[shape] = found.get(shape, "") + character
-    return dict(sorted(found.items()))
+            found[character] = shape
+    for character, shape in list(found.items()):
+        small = character.casefold()  # names are compared without case
+        if len(small) == 1 and not small.isascii():
+            found.setdefault(small, shape)
+    by_shape: dict[str, str] = {}
+    for character in sorted(found):
+        by_shape[found[character]] = by_shape.get(found[character], "") + character
+    return dict(sorted(by_shape.items()))
+
+
+def _single(listed: str) -> str:
+    """Return a character of the table, which puts marks around those of scripts from right to left."""
+    return listed.replace("\u200e", "") or listed
 
 
 def _shape(character: str) -> str | None:
-    """Return the ASCII letters or digits that a character looks like, in lower case."""
-    for match in confusables.is_confusable(character, greedy=True, preferred_aliases=["latin"]) or ():
-        for homoglyph in match["homoglyphs"]:
-            if homoglyph["c"].isascii() and homoglyph["c"].isalnum():
-                return str(homoglyph["c"]).casefold()
-    return None
+    """Return the ASCII letters, digits or punctuation of names that a character looks like, in lower case."""
+    shapes = [str(homoglyph["c"]) for homoglyph in confusables.confusables_data[character]]
+    found = [shape.casefold() for shape in shapes if shape.isascii() and (shape.isalnum() or shape in PUNCTUATION)]
+    return min(found, key=len) if found else None
 
 
 def _scripts() -> list[str]:

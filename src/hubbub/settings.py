@@ -194,6 +194,10 @@ class Settings(SiteSettings, BaseSettings):
     cookies and the check of origins depend on it."""
     origins: Origins = Field((), description="more origins whose pages may connect, separated by commas")
     """Further origins whose pages may open the WebSocket. Set it when your own web page talks to this server."""
+    guests_from_files: bool = Field(False, description="on or off")
+    """Whether pages without an origin of their own (`Origin: null`) may open `/ws/NAME` as guests: pages opened from a
+    local file, such as the tutorial's, but also sandboxed frames on any page of the web. Turn it on only while you try
+    such a page."""
     trusted_proxies: Networks = Field(
         (),
         description="addresses or networks whose forwarding headers are trusted, separated by commas",
@@ -321,6 +325,12 @@ class Settings(SiteSettings, BaseSettings):
         return self.public_url.removesuffix(self.root_path) if self.public_url else None
 
     @property
+    def host_names(self) -> list[str]:
+        """The names in `Host` headers of requests to this server, besides addresses and localhost."""
+        known = [urlsplit(url).hostname for url in (self.public_url, *self.origins) if url]
+        return [name for name in (*known, self.host.lower()) if name]
+
+    @property
     def root_path(self) -> str:
         """The path of the server for browsers, such as `/chat`; empty at a host's root."""
         return urlsplit(self.public_url).path if self.public_url else ""
@@ -394,10 +404,27 @@ def _argument(name: str) -> Fixed:
     return Fixed("argument", f"the argument {name}= of the application that Hubbub is mounted in")
 
 
+def _check_writers(path: Path) -> None:
+    """Refuse a settings file that another user of the machine can write. Raises WrongSetting, OSError.
+
+    It decides about addresses, databases and who may sign up, and it is read from the working folder.
+    """
+    found = path.stat()
+    if os.name != "posix":
+        return
+    strangers = found.st_uid not in (0, os.geteuid())
+    of_group = found.st_mode & 0o020 and found.st_gid not in (0, os.getegid())
+    if strangers or of_group or found.st_mode & 0o002:
+        raise WrongSetting(
+            f"Other users can write the settings file {path}. Make it your own (chown) and run: chmod go-w {path}"
+        )
+
+
 def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
     named = config or (Path(os.environ["HUBBUB_CONFIG"]) if os.environ.get("HUBBUB_CONFIG") else None)
     path = named or Path(CONFIG)
     try:
+        _check_writers(path)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named is None:

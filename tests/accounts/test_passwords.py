@@ -115,3 +115,38 @@ async def test_a_hash_that_is_given_up_before_it_begins_does_not_count_as_waitin
     await running
     assert len(passwords._waiting) == 0
     passwords.close()
+
+
+async def log_ins_of_many(passwords: Passwords) -> tuple[list[str], Counter[type]]:
+    """Let one network ask for more hashes than there are places, then another for one. Return who was answered."""
+    answered: list[str] = []
+
+    async def one(place: str) -> bool:
+        try:
+            return await passwords.verify(None, "wrong", place)
+        finally:
+            answered.append(place)
+
+    flood = [asyncio.create_task(one("flood")) for _ in range(80)]
+    await asyncio.sleep(0)
+    visitor = asyncio.create_task(one("visitor"))
+    results = await asyncio.gather(*flood, return_exceptions=True)
+    await visitor
+    return answered, Counter(type(result) for result in results)
+
+
+async def test_a_flood_of_one_network_does_not_make_the_queue_busy_for_others() -> None:
+    passwords = Passwords(workers=2, queue=50)
+    answered, told = await log_ins_of_many(passwords)
+    assert told == {bool: 51, Busy: 29}, "the newest of the flood made room"
+    assert answered.index("visitor") < 29 + 5, "the visitor's turn comes next"
+    assert not passwords._waiting
+    assert passwords._count == passwords._running == 0
+    passwords.close()
+
+
+async def test_control_without_networks_a_flood_makes_the_queue_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    verify = Passwords.verify
+    monkeypatch.setattr(Passwords, "verify", lambda self, stored, password, place="": verify(self, stored, password))
+    with pytest.raises(Busy):
+        await log_ins_of_many(Passwords(workers=2, queue=50))

@@ -24,7 +24,7 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, Forbidden, NotFound
 from hubbub.domain.model import Actor, room_topic, user_topic
-from hubbub.domain.text import MAX_REACTIONS
+from hubbub.domain.text import MAX_OWN_REACTIONS, MAX_REACTIONS
 from hubbub.features import HANDLERS
 from hubbub.features.reactions import listing
 from hubbub.storage import reactions
@@ -110,7 +110,21 @@ async def test_beyond_twenty_users_a_removal_refetches_the_users_and_keeps_the_c
         assert [found] == look()
 
 
-async def test_a_message_takes_fifty_different_emoji_and_no_more(table: Table) -> None:
+async def test_a_user_adds_twenty_different_emoji_to_a_message_also_in_one_run(table: Table) -> None:
+    message = await table.say(table.owner)
+    asked: list[tuple[Command, Actor]] = [
+        (AddReaction(room=table.room, message=message, emoji=one), who)
+        for one in MANY[: MAX_OWN_REACTIONS + 3]
+        for who in (table.owner, table.member)
+    ]
+    for run, expected in ((asked[:10], 10), (asked[10:], 2 * MAX_OWN_REACTIONS - 10), (asked[-6:], 0)):
+        results = table.run(run)
+        assert [type(one) for one in results] == [dict] * expected + [Conflict] * (len(run) - expected)
+
+
+async def test_a_message_takes_fifty_different_emoji_and_no_more(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One user stands for several: the limit of one is off, which is the control of the test above."""
+    monkeypatch.setattr("hubbub.features.reactions.MAX_OWN_REACTIONS", MAX_REACTIONS + 5)
     message = await table.say(table.owner)
     asked: list[tuple[Command, Actor]] = [
         (AddReaction(room=table.room, message=message, emoji=one), table.owner) for one in MANY

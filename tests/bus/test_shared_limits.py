@@ -6,17 +6,25 @@ from typing import Any
 import pytest
 
 from hubbub.domain.errors import RateLimited
-from hubbub.engine import limits as limits_module
-from hubbub.engine.limits import COMMANDS, DEBT, LOGINS_PER_ACCOUNT, QUIET_BURST, QUIET_RATE, SENDS, Limits
+from hubbub.engine.limits import (
+    COMMANDS,
+    DEBT,
+    LOGINS_PER_ACCOUNT_IN_ALL,
+    QUIET_BURST,
+    QUIET_RATE,
+    SENDS,
+    Limits,
+    account_key,
+)
 from hubbub.engine.shared_limits import KIND, MAX_KEYS, MAX_SIGNALS, MAX_WAITING, SharedLimits, digest
 from tests.bus.conftest import MakeNode
 from tests.bus.nodes import DEADLINE, Node
 from tests.support.waiting import eventually
 from tests.support.world import MovingClock
 
-ACCOUNT = LOGINS_PER_ACCOUNT
+ACCOUNT = LOGINS_PER_ACCOUNT_IN_ALL
 ADDRESSES = iter(f"198.18.{n // 250}.{n % 250}" for n in range(60_000))
-"""Networks from which attempts come, so that only the limit of the account counts."""
+"""Networks from which attempts come, so that only the limit of the account in all counts."""
 MakeSite = Callable[..., Awaitable["Site"]]
 
 
@@ -33,7 +41,7 @@ class Site:
         if not self.share:
             return
         self._rounds += 1
-        names = [f"round {self._rounds} of {number}" for number in range(len(self.limits))]
+        names = [f"round-{self._rounds}-of-{number}" for number in range(len(self.limits))]
         for name, each in zip(names, self.limits, strict=True):
             each.login(name, next(ADDRESSES))
         for each in self.limits:
@@ -46,7 +54,7 @@ class Site:
 
 
 def knows(limits: Limits, name: str) -> bool:
-    return digest(limits_module._account(name)) in limits._accounts._buckets
+    return digest(account_key(name)) in limits._accounts_in_all._buckets
 
 
 @pytest.fixture
@@ -117,7 +125,7 @@ async def test_ten_nodes_lock_an_account_out_for_a_bounded_time(make_site: MakeS
     """What other nodes tell, however often, takes at most DEBT bursts."""
     site = await make_site(1)
     for _ in range(100):
-        site.limits[0]._shared.hear("other", {"taken": [["accounts", digest("alice"), 1_000]]})  # type: ignore[union-attr]
+        site.limits[0]._shared.hear("other", {"taken": [["accounts_in_all", digest("alice"), 1_000]]})  # type: ignore[union-attr]
     with pytest.raises(RateLimited) as refused:
         site.limits[0].login("alice", next(ADDRESSES))
     assert (refused.value.retry_after or 0) <= (DEBT * ACCOUNT.burst + 1) / ACCOUNT.rate
@@ -246,4 +254,4 @@ def test_a_site_of_one_process_shares_nothing() -> None:
     limits = Limits(MovingClock(), enabled=True)
     assert limits._shared is None
     limits.login("alice", "198.51.100.7")
-    assert list(limits._accounts._buckets) == ["alice"]
+    assert list(limits._accounts_in_all._buckets) == ["alice"]

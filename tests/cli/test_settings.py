@@ -203,3 +203,34 @@ def test_the_default_connection_limit_is_four_fifths_of_the_open_file_limit() ->
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert load({})[0].connections_limit == soft * 8 // 10
     assert load({"connections_max": 7})[0].connections_limit == 7
+
+
+@pytest.mark.parametrize("mode", [0o606, 0o602, 0o666, 0o777])
+def test_a_settings_file_that_other_users_can_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """In the working folder, and named; the control is the same file without that permission."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "hubbub.toml"
+    file.write_text("port = 8123\n")
+    for config in (None, file):
+        file.chmod(mode)
+        with pytest.raises(WrongSetting, match="chmod go-w"):
+            load({}, config)
+        file.chmod(mode & ~0o022)
+        assert load({}, config)[0].port == 8123
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_settings_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "hubbub.toml"
+    file.write_text("port = 8123\n")
+    file.chmod(0o644)
+    os.chown(file, 12_345, -1)
+    with pytest.raises(WrongSetting, match="chmod go-w"):
+        load({}, file)
+    os.chown(file, 0, 12_345)
+    assert load({}, file)[0].port == 8123
+    file.chmod(0o664)
+    with pytest.raises(WrongSetting, match="chmod go-w"):
+        load({}, file)

@@ -1,8 +1,10 @@
 """Valid names, and when two names count as the same."""
 
 import unicodedata
+from collections.abc import Callable, Iterator
 
 import pytest
+from confusable_homoglyphs import confusables
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,15 +72,69 @@ def test_names_that_look_alike_share_a_skeleton(one: str, other: str) -> None:
     assert names.skeleton(one) == names.skeleton(other)
 
 
+IMITATIONS = ("aǀice", "alıce", "ɑlice", "ɑǀıce", "a\u0406\u0456ce", "alic\u0435", "ɑ1ice")
+"""Names that look like alice."""
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_letters_of_any_script_count_as_the_ones_they_look_like(name: str) -> None:
+    assert names.look_alike(name, "alice")
+    assert names.look_alike("alice", name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("аррӏе", "apple"), ("ɡooɡle", "google"), ("ɡ00ɡle", "google"), ("Weiß", "WEISS"), ("ſam", "sam")],
+)
+def test_whole_names_in_another_script_or_with_digits_look_alike(one: str, other: str) -> None:
+    assert names.look_alike(one, other)
+
+
+def imitations(of: str) -> Iterator[str]:
+    """Yield `of` with each of its letters replaced by each character of Unicode's table that looks like it."""
+    for listed, shapes in confusables.confusables_data.items():
+        character = listed.replace("\u200e", "") or listed
+        for shape in {each["c"].casefold() for each in shapes}:
+            if shape in of and shape.isascii() and not character.isascii():
+                yield of.replace(shape, character)
+
+
+def taken(of: str) -> list[str]:
+    """Return the imitations that a user could have as a name, besides those that become plain ASCII."""
+    found = []
+    for name in imitations(of):
+        try:
+            checked = names.check_user_name(name)
+        except ValueError:
+            continue
+        if not (checked.isascii() or names.look_alike(checked, of) or names.is_reserved(checked)):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("of", ["alice", "google", "paypal.com", "all", "everyone", "hubbub", "deleted-1"])
+def test_no_character_of_unicodes_table_makes_a_name_look_like_another_one(of: str) -> None:
+    assert len(list(imitations(of))) > 50
+    assert taken(of) == []
+
+
+def test_control_without_the_letters_of_latin_script_names_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = {letter: shape for letter, shape in names._LOOK_ALIKES.items() if names._script(letter) != "LATIN"}
+    names.skeleton.cache_clear()
+    monkeypatch.setattr(names, "_LOOK_ALIKES", fewer)
+    assert {"aǀice", "alıce", "ɑlice"} <= set(taken("alice"))
+    names.skeleton.cache_clear()
+
+
 @pytest.mark.parametrize(("one", "other"), [("user1", "userl"), ("b0b", "bob"), ("rn", "m"), ("a.b", "ab")])
 def test_different_ascii_names_have_different_skeletons(one: str, other: str) -> None:
     assert names.skeleton(one) != names.skeleton(other)
 
 
-@pytest.mark.parametrize("name", ["Everyone", "HERE", "Hubbub", "ｓｙｓｔｅｍ"])
+@pytest.mark.parametrize("name", ["Everyone", "HERE", "Hubbub", "ｓｙｓｔｅｍ", "ɑll", "ɑ11", "deǀeted-1", "еvеrуоnе"])
 def test_names_that_look_official_are_reserved(name: str) -> None:
     assert names.is_reserved(name)
-    assert not names.is_reserved(name + "x")
+    assert not names.is_reserved(name + "x") or names.is_neutral(name)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +224,16 @@ def test_a_search_key_folds_case_accents_and_look_alikes_and_marks_words(name: s
 def test_a_text_too_long_for_a_name_has_no_search_key() -> None:
     with pytest.raises(text.TooLong):
         names.search_key("x" * 1_000)
+
+
+@pytest.mark.parametrize("check", [names.check_user_name, names.check_room_name])
+def test_marks_are_not_stacked_over_other_lines(check: Callable[[str], str]) -> None:
+    tower = "x\u0317\u0324\u0330\u0306"
+    with pytest.raises(ValueError, match="marks"):
+        check(tower)
+    assert check(tower[:-1]) == tower[:-1]
+
+
+@pytest.mark.parametrize("name", ["हिन्दी", "בְּרֵאשִׁ֖ית", "སྒྲུབ", "ไม้ไต่คู้", "Việt", "مُحَمَّد"])
+def test_names_of_scripts_with_marks_are_accepted(name: str) -> None:
+    assert names.check_user_name(name)

@@ -190,7 +190,7 @@ def in_maximum_rooms(world: World, who: Account) -> Iterator[None]:
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         with database:
             database.executemany(rooms, rows)
-            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0)", rows)
+            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0, NULL)", rows)
         yield
         with database:
             database.executemany("DELETE FROM members WHERE room = ? AND user = ?", rows)

@@ -2,7 +2,7 @@
 
 from argon2 import PasswordHasher
 
-from hubbub.domain.commands import ChangePassword, CreateOneTimeToken
+from hubbub.domain.commands import ChangePassword, CreateOneTimeToken, SetDisabled
 from hubbub.domain.model import SYSTEM
 from hubbub.features import accounts
 from hubbub.protocol.tokens import secret_hash
@@ -54,6 +54,18 @@ async def test_a_reset_link_expires(world: World) -> None:
     world.clock.ahead = 3_601
     answer = await world.visitor().post("/api/reset", json={"token": "token", "password": "a new password"})
     assert answer.status_code == 403
+
+
+async def test_the_reset_link_of_a_locked_account_is_answered_as_an_unknown_one(world: World) -> None:
+    """Otherwise the link tells that the account exists and is locked."""
+    alice = await world.program("alice")
+    await _reset_link(world, alice.id, "token")
+    await world.services.journal.submit(SetDisabled(user=alice.id, disabled=True), SYSTEM)
+    given = {"password": "a new password"}
+    locked = await world.visitor().post("/api/reset", json={**given, "token": "token"})
+    unknown = await world.visitor().post("/api/reset", json={**given, "token": "other"})
+    assert (locked.status_code, locked.content) == (unknown.status_code, unknown.content)
+    assert locked.status_code == 403
 
 
 async def _reset_link(world: World, user: int, token: str) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from urllib.parse import quote
 
 import emoji
 import httpx
@@ -13,6 +14,7 @@ from hubbub.features import rooms as rooms_of
 from tests.limits.register import limit
 from tests.limits.world import World
 from tests.support.routes import WEBHOOK
+from tests.support.server import Account
 
 
 @limit("MAX_ID")
@@ -116,12 +118,46 @@ async def of_rooms_a_user_is_in(world: World) -> None:
         assert await world.told("room.create", kind="private", name="One too many", key=None) == "conflict"
         assert await world.told("room.join", room=public) == "conflict"
         answer = other.request("PUT", f"/api/rooms/{public}/members/{user}")
-        assert answer.status_code == 409, answer.text
-        assert str(text.MAX_ROOMS) not in answer.text.replace(",", ""), (
-            "the error does not reveal how many rooms another user is in"
-        )
+        assert answer.status_code == 200, "rooms into which others put the user are counted apart"
         assert other.request("POST", "/api/rooms", json=direct).status_code == 201
+    assert world.people[0].request("POST", f"/api/rooms/{public}/leave").status_code == 200
     assert await world.told("room.join", room=public) == "ok"
+
+
+@limit("MAX_ADDED")
+async def of_rooms_into_which_one_user_puts_another(world: World) -> None:
+    """The victim can still join and create rooms, and others can still add them, up to MAX_ROOMS in all."""
+    inviter, victim, another = world.people[0].id, world.people[1], world.people[2]
+    rooms = [await world.room(0) for _ in range(3)]
+    made = another.request("POST", "/api/rooms", json={"kind": "public", "name": "Theirs"})
+    theirs = made.json()["room"]["id"]
+
+    def put(room: int, by: Account) -> int:
+        return by.request("PUT", f"/api/rooms/{room}/members/{victim.id}").status_code
+
+    count = """SELECT count(*) FROM members JOIN rooms ON rooms.id = members.room
+        WHERE members.user = ? AND members.added_by = ? AND rooms.kind <> 'direct'"""
+    with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
+        (there,) = database.execute(count, (victim.id, inviter)).fetchone()
+    with rooms_inserted(world, "private", text.MAX_ADDED - there - 3, victim.id, added_by=inviter):
+        assert put(rooms[0], world.people[0]) == 200
+        assert await world.told("room.create", kind="private", name="Put", members=[victim.id], key=None) == "ok"
+        answer = world.people[0].request("PUT", f"/api/rooms/{rooms[1]}/members/{victim.id}")
+        assert answer.status_code == 409
+        assert str(text.MAX_ADDED) not in answer.text, "the error does not reveal how many rooms another user is in"
+        assert (
+            await world.told("room.create", kind="private", name="Too many", members=[victim.id], key=None)
+            == "conflict"
+        )
+        assert put(theirs, another) == 200
+        made = victim.request("POST", "/api/rooms", json={"kind": "private", "name": "My own"})
+        assert made.status_code == 201, "the victim's own rooms are not used up"
+    assert put(rooms[1], world.people[0]) == 200
+    assert victim.request("POST", f"/api/rooms/{theirs}/leave").status_code == 200
+    with rooms_inserted(world, "private", text.MAX_ROOMS, victim.id, added_by=10**11):
+        assert put(theirs, another) == 409
+        made = victim.request("POST", "/api/rooms", json={"kind": "private", "name": "Another of my own"})
+        assert made.status_code == 201, "nor by many accomplices"
 
 
 @limit("MAX_DIRECT_MADE")
@@ -148,20 +184,22 @@ async def of_direct_rooms_with_the_same_person(world: World) -> None:
 
 
 @contextmanager
-def rooms_inserted(world: World, kind: str, count: int, *people: int) -> Iterator[sqlite3.Connection]:
+def rooms_inserted(
+    world: World, kind: str, count: int, *people: int, added_by: int | None = None
+) -> Iterator[sqlite3.Connection]:
     """Insert `count` rooms with these members until the end of the block.
 
-    The first user is their creator.
+    The first user is their creator. `added_by` has put the members into them.
     """
     far = 10**12
     rooms = [(far + number, kind, people[0], f"key {number}" if kind == "direct" else None) for number in range(count)]
-    places = [(far + number, user) for number in range(count) for user in people]
+    places = [(far + number, user, added_by) for number in range(count) for user in people]
     columns = "id, kind, name, created_by, direct_key, created_at, members"
     made = f"INSERT INTO rooms ({columns}) VALUES (?, ?, '', ?, ?, 0, 1)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         with database:
             database.executemany(made, rooms)
-            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0)", places)
+            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0, ?)", places)
         yield database
         with database:
             database.executemany("DELETE FROM members WHERE room = ?", [row[:1] for row in rooms])
@@ -188,15 +226,41 @@ async def of_pins(world: World) -> None:
 
 @limit("MAX_REACTIONS")
 async def of_different_emoji_at_a_message(world: World) -> None:
+    whole = (one for one, facts in emoji.EMOJI_DATA.items() if facts["status"] == emoji.STATUS["fully_qualified"])
+    different = sorted(whole)[: text.MAX_REACTIONS + 1]
+    room = (await other_room(world, kind="public", name="Many emoji"))["id"]
+    message = (
+        world.people[1].request("POST", f"/api/rooms/{room}/messages", json={"key": "k", "body": "x"}).json()["seq"]
+    )
+    for index, one in enumerate(different[:-2]):  # each user adds a part of them
+        person = world.people[2 + index // text.MAX_OWN_REACTIONS]
+        if index % text.MAX_OWN_REACTIONS == 0:
+            person.join(room)
+        path = f"/api/rooms/{room}/messages/{message}/reactions/{quote(one)}"
+        assert person.request("PUT", path).status_code == 200
+    await world.do("room.join", room=room)
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-2]) == "ok"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[0]) == "ok"
+
+
+@limit("MAX_OWN_REACTIONS")
+async def of_different_emoji_of_one_user_at_a_message(world: World) -> None:
     room = await world.room()
     (message,) = await world.say(room)
     whole = (one for one, facts in emoji.EMOJI_DATA.items() if facts["status"] == emoji.STATUS["fully_qualified"])
-    different = sorted(whole)[: text.MAX_REACTIONS + 1]
+    different = sorted(whole)[: text.MAX_OWN_REACTIONS + 1]
     for one in different[:-2]:
         await world.do("reaction.add", room=room, message=message, emoji=one)
     assert await world.told("reaction.add", room=room, message=message, emoji=different[-2]) == "ok"
     assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict"
-    assert await world.told("reaction.add", room=room, message=message, emoji=different[0]) == "ok"
+    path = f"/api/rooms/{room}/messages/{message}/reactions/{quote(different[-1])}"
+    assert world.people[1].request("PUT", path).status_code == 200, "others have their own"
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "conflict", (
+        "also an emoji that others have used: it adds to what one user says"
+    )
+    await world.do("reaction.remove", room=room, message=message, emoji=different[0])
+    assert await world.told("reaction.add", room=room, message=message, emoji=different[-1]) == "ok"
 
 
 @limit("MAX_MENTIONS")

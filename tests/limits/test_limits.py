@@ -20,6 +20,7 @@ LIMIT = re.compile(r"(MAX|MIN)_[A-Z_]+|LONGEST|LOUD_[A-Z]+|[A-Z]+_COUNTED|DEFAUL
 ELSEWHERE = {
     "MAX_HAVE": "tests/faults/test_rest_and_hello.py::test_have_may_name_2000_topics_and_not_one_more",
     "MAX_DEPTH": "tests/faults/test_limits.py::test_a_depth_of_32_is_read",
+    "MAX_MARKS": "tests/domain/test_names.py::test_marks_are_not_stacked_over_other_lines",
     "MAX_USER_NAME": "tests/faults/test_rest_and_hello.py::test_user_names_are_checked_for_characters_and_length",
     "MAX_RUN": "tests/attention/test_parser.py::test_parsing_hostile_text_takes_linear_time",
     "MAX_HERE": "tests/attention/test_mentions.py::test_here_mentions_the_online_members_and_an_edit_keeps_them",
@@ -28,6 +29,7 @@ ELSEWHERE = {
     "MAX_BODY": "tests/http/test_bodies.py::test_a_request_body_is_accepted_at_its_limit_and_refused_beyond",
     "MAX_PATH": "tests/http/test_bodies.py::test_a_path_is_refused_for_its_length_beyond_its_limit_only",
     "MAX_QUERY": "tests/http/test_bodies.py::test_a_query_is_refused_for_its_length_beyond_its_limit_only",
+    "MAX_PAGE_BYTES": "tests/messages/test_pages.py::test_pages_of_long_messages_end_by_bytes_and_lose_none",
     "MAX_SEARCH": "tests/search/test_hits.py::test_a_query_that_is_too_long_is_refused",
     "MAX_FOUND": "tests/search/test_hits.py::test_a_page_of_results_has_a_limit",
     "MAX_WEBHOOKS": "tests/webhooks/test_rights.py::test_the_number_of_webhooks_in_all_has_a_limit",

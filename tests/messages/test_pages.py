@@ -2,14 +2,21 @@
 
 from typing import Any
 
+import orjson
+import pytest
 from sqlalchemy import event
 
 from hubbub.domain.commands import AddReaction, MessagePage
 from hubbub.domain.model import Message
+from hubbub.domain.text import MAX_BODY_CHARACTERS, MAX_ID, MAX_PAGE_BYTES
 from hubbub.features import messages
+from hubbub.features.shared import pages
 from hubbub.storage.database import Statement
 from tests.messages.conftest import Talk
 from tests.messages.conftest import talk as talk
+
+OVERHEAD = 1_024
+"""Bytes of a page without its items, at most."""
 
 
 async def everything(talk: Talk) -> dict[str, int]:
@@ -94,3 +101,71 @@ async def test_a_page_takes_no_more_statements_for_fifty_messages_than_for_two(t
         assert len(page["messages"]) == limit
         counts.append(len(executed))
     assert counts == [6, 5], "membership, page, later, quotes from elsewhere, reactions, head"
+
+
+async def long_messages(talk: Talk, number: int) -> list[int]:
+    """Send messages that take more bytes as JSON than as text, every other one a reply to the first."""
+    seqs: list[int] = []
+    for index in range(number):
+        reply_to = seqs[0] if index % 2 else None
+        seqs.append(await talk.say(talk.world.alice, "\x01" * (MAX_BODY_CHARACTERS - index), reply_to=reply_to))
+    return seqs
+
+
+async def test_pages_of_long_messages_end_by_bytes_and_lose_none(talk: Talk) -> None:
+    seqs = await long_messages(talk, 14)
+    forwards, backwards, after, before = list[int](), list[int](), 0, MAX_ID
+    while True:
+        page = talk.page(talk.world.bob, after=after)
+        assert len(orjson.dumps(page)) <= MAX_PAGE_BYTES + OVERHEAD
+        forwards += (after := message["seq"] for message in page["messages"])
+        if not page["more"]["after"]:
+            break
+    while True:
+        page = talk.page(talk.world.bob, before=before)
+        assert len(orjson.dumps(page)) <= MAX_PAGE_BYTES + OVERHEAD
+        backwards += (before := message["seq"] for message in reversed(page["messages"]))
+        if not page["more"]["before"]:
+            break
+    assert forwards == seqs
+    assert backwards == seqs[::-1]
+    for near in seqs:
+        page = talk.page(talk.world.bob, around=near)
+        found = [message["seq"] for message in page["messages"]]
+        assert near in found
+        assert seqs[seqs.index(found[0]) : seqs.index(found[-1]) + 1] == found
+        assert page["more"] == {"before": found[0] != seqs[0], "after": found[-1] != seqs[-1]}
+        assert len(orjson.dumps(page)) <= MAX_PAGE_BYTES + OVERHEAD
+        replied = {message["reply_to"] for message in page["messages"] if "reply_to" in message}
+        assert {quote["seq"] for quote in page["quotes"]} == replied
+
+
+async def test_lists_of_pins_and_of_edits_end_by_bytes(talk: Talk) -> None:
+    seqs = await long_messages(talk, 10)
+    for seq in seqs:
+        await talk.pin(talk.world.alice, seq)
+        await talk.edit(talk.world.alice, seqs[0], f"{seq}" + "\x01" * 7_000)
+    pins, before = list[int](), None
+    while True:
+        page = talk.pins(talk.world.bob, before)
+        assert len(orjson.dumps(page)) <= MAX_PAGE_BYTES + OVERHEAD
+        pins += (pin["message"]["seq"] for pin in page["pins"])
+        if not page["more"]:
+            break
+        before = page["pins"][-1]["seq"]
+    assert pins == seqs[::-1]
+    edits, after = list[int](), 0
+    while True:
+        page = talk.edits(talk.world.alice, seqs[0], after)
+        assert len(orjson.dumps(page)) <= MAX_PAGE_BYTES + OVERHEAD
+        edits += (edit["version"] for edit in page["edits"])
+        if not page["more"]:
+            break
+        after = edits[-1]
+    assert len(edits) == len(set(edits)) == len(seqs)
+
+
+async def test_control_a_page_without_that_bound_is_found(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_PAGE_BYTES", 2**30)
+    with pytest.raises(AssertionError):
+        await test_pages_of_long_messages_end_by_bytes_and_lose_none(talk)

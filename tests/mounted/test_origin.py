@@ -98,15 +98,13 @@ async def test_a_foreign_page_cannot_make_its_visitors_write_as_guests(tmp_path:
     host = HostApp(tmp_path, origins=(), ambient=False, guests=True)
     async with host.hubbub.lifespan():
         for origin in STRANGE:
-            if origin == "null":  # Pages from a disk may do that if guests are admitted.
-                continue
             socket = Socket(host.hubbub.app, "/ws/Bea", {"Origin": origin})
             assert await socket.status() == 403
             await socket.leave()
 
 
 async def test_plain_text_admits_users_of_the_host_application_and_guests_if_enabled(tmp_path: Path) -> None:
-    host = HostApp(tmp_path, guests=True)
+    host = HostApp(tmp_path, guests=True, guests_from_files=True)
     host.people = dict(ANNA)
 
     async def first_line(name: str, **headers: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -114,22 +115,42 @@ async def test_a_cookie_is_accepted_only_from_a_listed_origin(server: Server) ->
         assert refused.value.response.status_code == 403
 
 
-async def test_a_guest_may_connect_without_an_origin_from_a_file_or_from_a_listed_page(guest_server: Server) -> None:
-    for origin in (None, "null", guest_server.url):
+async def test_a_guest_may_connect_without_an_origin_or_from_a_listed_page(guest_server: Server) -> None:
+    for origin in (None, guest_server.url):
         name = fresh()
         socket = await enter(guest_server, name, origin=origin)
         assert await line(socket) == f"Client #{name} joined the chat."
         await socket.close()
-    with pytest.raises(InvalidStatus) as refused:
-        await enter(guest_server, fresh(), origin="http://evil.example")
-    assert refused.value.response.status_code == 403
+    await refuses_pages(guest_server)
 
 
-@pytest.mark.parametrize("origin", [None, "null"])
-async def test_a_guest_connection_does_not_use_the_browsers_cookie(guest_server: Server, origin: str | None) -> None:
+async def refuses_pages(server: Server) -> None:
+    """A sandboxed frame on any page has the Origin `null`."""
+    for origin in ("http://evil.example", "null"):
+        with pytest.raises(InvalidStatus) as refused:
+            await enter(server, fresh(), origin=origin)
+        assert refused.value.response.status_code == 403
+
+
+async def test_local_files_may_connect_as_guests_with_a_setting(tmp_path: Path) -> None:
+    """The control of the test above, too."""
+    with Server(tmp_path / "data", {"HUBBUB_GUESTS": "on", "HUBBUB_GUESTS_FROM_FILES": "on"}) as server:
+        name = fresh()
+        socket = await enter(server, name, origin="null")
+        assert await line(socket) == f"Client #{name} joined the chat."
+        await socket.close()
+        account = server.sign_up("victim")
+        cookie = cookie_of(server, account.name)
+        _, code = await end(await enter(server, account.name, headers=cookie, origin="null"))
+        assert code == 4502, "the cookie does not count"
+        with pytest.raises(pytest.fail.Exception):
+            await refuses_pages(server)
+
+
+async def test_a_guest_connection_does_not_use_the_browsers_cookie(guest_server: Server) -> None:
     account = guest_server.sign_up("victim")
     cookie = cookie_of(guest_server, account.name)
-    _, code = await end(await enter(guest_server, account.name, headers=cookie, origin=origin))
+    _, code = await end(await enter(guest_server, account.name, headers=cookie))
     assert code == 4502
 
 

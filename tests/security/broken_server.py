@@ -46,9 +46,9 @@ async def read_body(request: Request) -> bytes:
 _read_body = strict_json.read_body
 
 
-async def verify(self: Passwords, stored: str | None, password: str) -> bool:
+async def verify(self: Passwords, stored: str | None, password: str, place: str = "") -> bool:
     """Skip the hashing for an unknown user."""
-    return stored is not None and await _verify(self, stored, password)
+    return stored is not None and await _verify(self, stored, password, place)
 
 
 _verify = Passwords.verify

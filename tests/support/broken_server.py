@@ -25,13 +25,19 @@ from hubbub.domain import rules
 from hubbub.domain.commands import SendMessage, SettingCommand
 from hubbub.domain.model import Membership
 from hubbub.engine import guests, positioning
+from hubbub.engine.answers import UnreadAnswers
 from hubbub.engine.batch import Batch
 from hubbub.engine.history import History
 from hubbub.engine.journal import Journal
+from hubbub.engine.limits import Limits
 from hubbub.engine.live_connections import ConnectionHub, LiveConnection
 from hubbub.engine.ordered_entries import OrderedEntries
+from hubbub.engine.passwords import Passwords
 from hubbub.features import sync
+from hubbub.features.shared import pages
 from hubbub.features.sync import Snapshot
+from hubbub.gateways.plain import gateway as plain_gateway
+from hubbub.gateways.websocket.admission import AdmissionControl
 from hubbub.storage import database, epochs, facts, log, members, postgresql, restore
 from hubbub.storage.backup_format import Reader
 from hubbub.storage.epochs import Commit
@@ -326,6 +332,33 @@ def hour_ahead() -> None:
     Clock.now = lambda self: now(self) + 3_600_000  # type: ignore[method-assign]
 
 
+def keep_idle() -> None:
+    """Evict no connection that waits for its client."""
+    AdmissionControl.make_room = lambda self, network, elsewhere=0: False  # type: ignore[method-assign]
+
+
+def send_all() -> None:
+    """Send pages of any size, and any number of them."""
+    pages.MAX_PAGE_BYTES = 2**30  # type: ignore[attr-defined]
+    UnreadAnswers.has_room = lambda self, user: True  # type: ignore[method-assign]
+
+
+def admit_guests() -> None:
+    """Count no guests by network."""
+    plain_gateway.GUESTS_PER_NETWORK = 2**30
+    Limits.attempt = Limits.guest_sends = lambda self, address: None  # type: ignore[method-assign]
+
+
+def one_queue() -> None:
+    """Queue the passwords of all networks in one line."""
+    verify = Passwords.verify
+
+    async def as_one(self: Passwords, stored: str | None, password: str, place: str = "") -> bool:
+        return await verify(self, stored, password)
+
+    Passwords.verify = as_one  # type: ignore[method-assign]
+
+
 def rank_all_as_staff() -> None:
     """Give every user the rank of staff in the management of members."""
     rules.rank = lambda actor, room: rules.STAFF_RANK
@@ -361,6 +394,10 @@ FAULTS = {
     "trust-silence": trust_silence,
     "hour-ahead": hour_ahead,
     "rank-all-as-staff": rank_all_as_staff,
+    "keep-idle": keep_idle,
+    "send-all": send_all,
+    "admit-guests": admit_guests,
+    "one-queue": one_queue,
 }
 
 if __name__ == "__main__":

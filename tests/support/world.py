@@ -158,10 +158,10 @@ class World:
         person.name, person.refresh = name, answer.json()["refresh_token"]
         return person
 
-    async def browser(self, name: str, password: str = PASSWORD) -> Person:
+    async def browser(self, name: str, password: str = PASSWORD, origin: str = ORIGIN) -> Person:
         """Start a browser session of an account, with requests from the same origin."""
         person = self.visitor()
-        person.client.headers.update(SAME_ORIGIN)
+        person.client.headers.update({"Origin": origin})
         answer = await person.post("/api/login", json={"username": name, "password": password})
         assert answer.status_code == 200, answer.text
         person.name, person.id = name, answer.json()["id"]

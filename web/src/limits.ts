@@ -5,6 +5,8 @@ export const COMPOSED = 4;
 export const DEFAULT_PAGE = 50;
 /** The largest number of members of a room in which every member may use `@room` and `@here`. */
 export const LOUD_MEMBERS = 20;
+/** Rooms into which one user can put the same other user. They do not count towards MAX_ROOMS of that user. */
+export const MAX_ADDED = 100;
 /** Attempts of one webhook that are stored, the last ones. */
 export const MAX_ATTEMPTS_KEPT = 50;
 export const MAX_BODY_BYTES = 16_384;
@@ -28,9 +30,15 @@ export const MAX_ID = 9_007_199_254_740_991;
 /** Users who are added to a room when it is created. */
 export const MAX_INVITED = 50;
 export const MAX_KEY = 64;
+/** Combining marks on one letter of a name. Hebrew with accents and Tibetan have three. */
+export const MAX_MARKS = 3;
 /** Names in one message that can be mentions. */
 export const MAX_MENTIONS = 50;
+/** Different emoji of one user on one message. */
+export const MAX_OWN_REACTIONS = 20;
 export const MAX_PAGE = 200;
+/** A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One item may be larger. */
+export const MAX_PAGE_BYTES = 262_144;
 /** Characters of a request's path. Each route compares the whole path with its pattern. */
 export const MAX_PATH = 2_048;
 /** Pinned messages in a room. Only those visible to the user who pins another message count. */
@@ -42,7 +50,7 @@ export const MAX_REACTIONS = 50;
 /** Read positions moved by one command. */
 export const MAX_READ_ROOMS = 500;
 export const MAX_REASON = 200;
-/** Rooms per user. Direct rooms do not count, because others create them and no user can leave them. */
+/** Rooms that a user has joined or created, and as many into which others have put the user. Direct rooms do not count, because others create them and no user can leave them. */
 export const MAX_ROOMS = 1_000;
 export const MAX_ROOM_NAME = 64;
 /** Webhooks of one room. */

@@ -80,7 +80,7 @@ def _clean_name(name: str) -> str:
         name = names.check_user_name(name)
     except ValueError:
         return NAMELESS
-    return NAMELESS if names.skeleton(name).startswith(names.NEUTRAL) else name
+    return NAMELESS if names.is_neutral(name) else name
 
 
 def _add_suffix(name: str, suffix: str) -> str:

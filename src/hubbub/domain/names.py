@@ -1,8 +1,9 @@
 """Normalise, validate and compare names of users and rooms.
 
 A name is in NFKC (UAX #15), in one script plus digits (UTS #39, section 5), without invisible
-characters. Names are compared by a skeleton like that of UTS #39, section 4. It only replaces non-
-ASCII characters by the ASCII letter they look like, so that two plain ASCII names never collide.
+characters. Names are compared by a skeleton like that of UTS #39, section 4. It replaces every non-
+ASCII character by the ASCII letter it looks like. In names with such a character, i, l and 1 count
+as one letter, and o and 0. Two plain ASCII names never collide.
 """
 
 import unicodedata
@@ -17,6 +18,8 @@ from hubbub.domain.text import TooLong, decompose, normalise
 
 MAX_USER_NAME = 32
 MAX_ROOM_NAME = 64
+MAX_MARKS = 3
+"""Combining marks on one letter of a name. Hebrew with accents and Tibetan have three."""
 RESERVED = frozenset(
     {"all", "everyone", "here", "hubbub", "me", "nobody", "null", "room", "system", "undefined", "you"}
 )
@@ -74,7 +77,19 @@ def _normalise(name: str, most: int, message: str, *, trim: bool = False) -> str
     name = name.strip() if trim else name
     if not 1 <= len(name) <= most:
         raise ValueError(message)
+    if not name.isascii() and _has_tower(name):
+        raise ValueError(f"names can have at most {MAX_MARKS} marks on a letter")
     return name
+
+
+def _has_tower(name: str) -> bool:
+    """Return True if marks are stacked so high that they cover the lines above or below."""
+    height = 0
+    for character in name:
+        height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if height > MAX_MARKS:
+            return True
+    return False
 
 
 def is_name_character(character: str) -> bool:
@@ -87,18 +102,37 @@ def is_reserved(name: str) -> bool:
 
     Only the command line assigns them.
     """
-    return skeleton(name) in RESERVED or skeleton(name).startswith(NEUTRAL)
+    shape = skeleton(name)
+    return is_neutral(name) or shape in (RESERVED if plain(name).isascii() else _RESERVED_SHAPES)
+
+
+def is_neutral(name: str) -> bool:
+    """Return True for names that look like those of deleted accounts."""
+    return skeleton(name).startswith(NEUTRAL if plain(name).isascii() else fold(NEUTRAL))
 
 
 @lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
     """Return the form that names which look alike share.
 
-    It is unique among users and public rooms.
+    It is unique among users and public rooms. A name without non-ASCII characters is not folded:
+    `look_alike` compares it with the others.
 
     Raises TooLong if the text is too long for a name.
     """
-    return "".join(_look_alike(c) for c in normalise(name, MAX_ROOM_NAME).casefold())
+    name = plain(name)
+    return name if name.isascii() else fold("".join(map(_look_alike, name)))
+
+
+def plain(name: str) -> str:
+    """Return a name in its normal form, without case and invisible characters. Raises TooLong."""
+    name = normalise(name, MAX_ROOM_NAME).casefold()
+    return name if name.isascii() else name.translate(_INVISIBLE)
+
+
+def fold(shape: str) -> str:
+    """Return a skeleton in which the letters that look like l are l, and those like o are o."""
+    return shape.translate(_FOLDED)
 
 
 def search_key(name: str) -> str:
@@ -126,7 +160,10 @@ def look_alike(first: str, second: str) -> bool:
     A text too long for a name never matches.
     """
     try:
-        return skeleton(first) == skeleton(second)
+        one, other = skeleton(first), skeleton(second)
+        if one == other:
+            return True
+        return fold(one) == fold(other) and not (plain(first).isascii() and plain(second).isascii())
     except TooLong:
         return False
 
@@ -156,6 +193,11 @@ def _look_alike(character: str) -> str:
 
 
 _LOOK_ALIKES = {letter: shape for shape, letters in unicode_data.LOOK_ALIKES.items() for letter in letters}
+AMBIGUOUS = {"i": "l", "1": "l", "0": "o"}
+"""What `fold` replaces."""
+_FOLDED = str.maketrans(AMBIGUOUS)
+_INVISIBLE = dict.fromkeys(map(ord, (*_SHAPELESS, JOINER)))
+_RESERVED_SHAPES = frozenset(map(fold, RESERVED))
 _LOOK_ALIKES |= dict.fromkeys((*_SHAPELESS, JOINER), "")
 
 

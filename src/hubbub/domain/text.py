@@ -19,6 +19,9 @@ MAX_BODY_BYTES = 16 * 1024
 MAX_KEY = 64
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
+MAX_PAGE_BYTES = 256 * 1024
+"""A page ends before it exceeds this, so that an answer always fits into a connection's outbox. One
+item may be larger."""
 MAX_HAVE = 2_000
 MAX_TOPIC = 250
 MAX_DESCRIPTION = 1_000
@@ -29,7 +32,10 @@ MAX_DIRECT = 10
 MAX_INVITED = 50
 """Users who are added to a room when it is created."""
 MAX_ROOMS = 1_000
-"""Rooms per user. Direct rooms do not count, because others create them and no user can leave them."""
+"""Rooms that a user has joined or created, and as many into which others have put the user. Direct rooms
+do not count, because others create them and no user can leave them."""
+MAX_ADDED = 100
+"""Rooms into which one user can put the same other user. They do not count towards MAX_ROOMS of that user."""
 MAX_DIRECT_MADE = 1_000
 """Direct rooms created by one user."""
 MAX_DIRECT_WITH = 100
@@ -38,6 +44,8 @@ MAX_PINS = 100
 """Pinned messages in a room. Only those visible to the user who pins another message count."""
 MAX_REACTIONS = 50
 """Different emoji on one message."""
+MAX_OWN_REACTIONS = 20
+"""Different emoji of one user on one message."""
 MAX_MENTIONS = 50
 """Names in one message that can be mentions."""
 MAX_HERE = 500

@@ -16,6 +16,7 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.domain.commands import TouchSession
 from hubbub.domain.errors import HubbubError, Unauthenticated, Unavailable
 from hubbub.domain.site_settings import SiteSettings
+from hubbub.engine.answers import UnreadAnswers
 from hubbub.engine.ephemeral import Ephemeral
 from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.followers import Followers
@@ -145,6 +146,8 @@ class Services:
     """Done when another server has taken over the database; the result names it. This server must
     then end."""
     history: History
+    unread: UnreadAnswers = field(default_factory=UnreadAnswers)
+    """Answers over HTTP that are being sent."""
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
     site_presence: "SitePresence | None" = None

@@ -117,7 +117,9 @@ def change_password(request: Request[ChangePassword], tx: Transaction) -> Nothin
     command, actor = request.command, request.actor
     account = accounts.find(tx.connection, command.user)
     if account is None or account.disabled:
-        raise Unauthenticated(USED_LINK if command.reset_hash else REFUSED)
+        if command.reset_hash is not None:
+            raise Forbidden(USED_LINK)  # as for an unknown link
+        raise Unauthenticated(REFUSED)
     ended = [s.id for s in sessions.of_user(tx.connection, account.id) if s.id != command.keep]
     if command.reset_hash is not None:
         if invites.one_time_token_user(tx.connection, "reset", command.reset_hash, tx.now) != (True, account.id):
@@ -279,7 +281,7 @@ def _use_up_grant(command: CreateAccount, actor: Actor, tx: Transaction) -> None
 def _check_free(name: str, actor: Actor, connection: Connection) -> None:
     if names.is_reserved(name) and not actor.system:
         raise Conflict("This name is reserved. Choose another one.")
-    if accounts.find_by_name(connection, name) is not None:
+    if accounts.resembling(connection, name):
         raise Conflict("This name, or one that looks like it, is already taken. Choose another one.")
 
 
@@ -287,8 +289,7 @@ def _is_free(name: str, account: Account | None, connection: Connection) -> bool
     """Return True if `account`, or a new account if None, may have the name."""
     if names.is_reserved(name):
         return False
-    holder = accounts.find_by_name(connection, name)
-    return holder is None or (account is not None and holder.id == account.id)
+    return accounts.resembling(connection, name) <= ({account.id} if account is not None else set())
 
 
 def _require_room_locks(tx: Transaction, account: Account) -> list[int]:

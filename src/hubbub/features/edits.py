@@ -12,6 +12,7 @@ from hubbub.features.shared.access import get_message
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.mentions import MessageText, resolve, with_author
+from hubbub.features.shared.pages import fitting
 from hubbub.storage import edits, log, mentions, messages
 from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import StoredMessage
@@ -78,9 +79,11 @@ def listing(connection: Connection, actor: Actor, place: tuple[int, int], after:
     own, message = get_message(connection, actor.id, room, seq)
     rules.may_read_edits(actor, own, message.author)
     found = edits.listing(connection, room, seq, after, limit + 1)
+    revisions = [revision.model_dump() for revision in found[:limit]]
+    shown = fitting(revisions)
     return {
-        "edits": [revision.model_dump() for revision in found[:limit]],
-        "more": len(found) > limit,
+        "edits": revisions[:shown],
+        "more": len(found) > shown,
         "heads": log.heads(connection, [room_topic(room)]),
     }
 

@@ -96,7 +96,7 @@ def accept(request: Request[AcceptInvite], tx: Transaction) -> RoomPosition:
     if not invite.open:
         raise Forbidden(UNUSABLE)
     rules.may_enter(actor, archived=invite.archived, banned=bans.holds(tx.connection, room, actor.id))
-    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, [actor.id]))
     if not invites.redeem(tx, command.token_hash):
         raise Forbidden(UNUSABLE)
     joined, entry = enter(tx, room, actor.id, actor.name, actor.id)

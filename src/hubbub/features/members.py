@@ -33,7 +33,7 @@ def join(request: Request[JoinRoom], tx: Transaction) -> RoomPosition:
         current = rooms.current(tx, actor.id, command.room)
         return {"room": current, "topic": topic, "seq": current.head or 0}
     rules.may_join(actor, room, banned=bans.holds(tx.connection, room.id, actor.id))
-    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [actor.id]))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, [actor.id]))
     joined, entry = enter(tx, room.id, actor.id, actor.name, actor.id)
     return {"room": joined, "topic": topic, "seq": entry.seq}
 
@@ -64,7 +64,7 @@ def add(request: Request[AddMember], tx: Transaction) -> MaybePosition:
         return {}
     if user.disabled:
         raise NotFound()
-    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, [user.id]))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, [user.id]))
     _, entry = enter(tx, room.id, user.id, user.name, actor.id)
     return entry.maybe_position()
 

@@ -11,12 +11,13 @@ from hubbub.domain.events import MessageSent
 from hubbub.domain.mentions import may_mention
 from hubbub.domain.model import Actor, Forwarded, Mentions, Position, Wire, room_topic
 from hubbub.domain.text import MAX_ID, timestamp
+from hubbub.features.shared import pages
 from hubbub.features.shared.access import get_membership, get_message
 from hubbub.features.shared.guard import Request, posted_before
 from hubbub.features.shared.handlers import handles, handles_run
 from hubbub.features.shared.mentions import MessageText, resolve, with_author
 from hubbub.storage import accounts, history, log, mentions, messages, rooms
-from hubbub.storage.history import HistoryRow, RoomView
+from hubbub.storage.history import HistoryRow, RoomView, WireMessage
 from hubbub.storage.mentions import MessagePlace
 from hubbub.storage.messages import NewMessage, StoredMessage
 from hubbub.storage.transaction import Transaction
@@ -81,19 +82,40 @@ def forward(request: Request[ForwardMessage], tx: Transaction) -> Position:
 def page(connection: Connection, user: int, query: MessagePage) -> Answer:
     """Return a page of a room's messages, ascending, with quotes and the head.
 
-    Raises NotFound if the user is not a member.
+    It ends by number or by bytes. Raises NotFound if the user is not a member.
     """
     if sum(position is not None for position in (query.before, query.after, query.around)) > 1:
         raise BadRequest("Give only one of before, after and around.")
     view = _view(connection, user, query.room)
     rows, more = _window(connection, view, query)
     found, quotes = history.with_quotes(connection, view, rows)
+    if len(found) > 1:
+        found, quotes = _shorten(found, quotes, more, query)
     return {
         "messages": found,
         "quotes": quotes,
         "more": more,
         "heads": log.heads(connection, [room_topic(query.room)]),
     }
+
+
+def _shorten(
+    found: list[WireMessage], quotes: list[WireMessage], more: dict[str, bool], query: MessagePage
+) -> tuple[list[WireMessage], list[WireMessage]]:
+    """Return the part of a page, around the place it was asked for, that fits into a page's bytes."""
+    anchor = len(found) - 1
+    if query.after is not None:
+        anchor = 0
+    elif (near := query.around) is not None:
+        anchor = min(anchor, sum(message["seq"] < near for message in found))
+    part = pages.around(found, {quote["seq"]: quote for quote in quotes}, anchor)
+    kept = found[part]
+    if len(kept) == len(found):
+        return found, quotes
+    more["before"] = more["before"] or part.start > 0
+    more["after"] = more["after"] or part.stop < len(found)
+    replied = {message.get("reply_to") for message in kept}
+    return kept, [quote for quote in quotes if quote["seq"] in replied]
 
 
 def one(connection: Connection, user: int, room: int, seq: int) -> Answer:

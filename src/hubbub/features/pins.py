@@ -10,6 +10,7 @@ from hubbub.domain.text import MAX_PINS
 from hubbub.features.shared.access import get_membership
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
+from hubbub.features.shared.pages import fitting
 from hubbub.storage import history, log, pins
 from hubbub.storage.transaction import Transaction
 
@@ -48,8 +49,9 @@ def listing(connection: Connection, user: int, room: int, before: int | None, li
     """
     own = get_membership(connection, user, room)
     found = pins.listing(connection, history.view(own, room, user), before, limit + 1)
+    shown = fitting(found[:limit])
     return {
-        "pins": found[:limit],
-        "more": len(found) > limit,
+        "pins": found[:shown],
+        "more": len(found) > shown,
         "heads": log.heads(connection, [room_topic(room)]),
     }

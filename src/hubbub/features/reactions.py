@@ -1,6 +1,7 @@
 """Reactions: add and remove them in runs, and list the reactions to a message."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -8,7 +9,7 @@ from hubbub.domain.commands import AddReaction, RemoveReaction
 from hubbub.domain.errors import Conflict, HubbubError, NotFound
 from hubbub.domain.events import ReactionAdded, ReactionRemoved
 from hubbub.domain.model import MaybePosition, room_topic
-from hubbub.domain.text import MAX_REACTIONS
+from hubbub.domain.text import MAX_OWN_REACTIONS, MAX_REACTIONS
 from hubbub.features.shared.access import get_membership
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles_run
@@ -26,6 +27,7 @@ def add(run: Sequence[Request[AddReaction]], tx: Transaction) -> list[MaybePosit
     keys = _keys(run)
     existing = reactions.existing(tx, keys)
     emoji_by_message = reactions.emoji_at(tx, ((key.room, key.message) for key in keys))
+    own = _own_counts(tx, keys, emoji_by_message)
     results: list[MaybePosition | HubbubError] = []
     new: dict[ReactionKey, tuple[int, int]] = {}
     for request, key in zip(run, keys, strict=True):
@@ -37,7 +39,10 @@ def add(run: Sequence[Request[AddReaction]], tx: Transaction) -> list[MaybePosit
             results.append(Conflict("This message was deleted."))
         elif emoji not in first_seqs and len(first_seqs) >= MAX_REACTIONS:
             results.append(Conflict(f"A message can have at most {MAX_REACTIONS} different emoji."))
+        elif own[room, message, key.user] >= MAX_OWN_REACTIONS:
+            results.append(Conflict(f"You can add at most {MAX_OWN_REACTIONS} different emoji to a message."))
         else:
+            own[room, message, key.user] += 1
             actor = request.actor
             entry = tx.append(ReactionAdded(room=room, message=message, by=actor.id, name=actor.name, emoji=emoji))
             new[key] = (entry.seq, first_seqs.setdefault(emoji, entry.seq))
@@ -84,6 +89,21 @@ def listing(connection: Connection, user: int, where: tuple[int, int], after: in
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }
+
+
+def _own_counts(
+    tx: Transaction, keys: Sequence[ReactionKey], emoji: Mapping[tuple[int, int], Mapping[str, int]]
+) -> Counter[tuple[int, int, int]]:
+    """Count the stored emoji of each user on each message, where a run could exceed the limit. One statement."""
+    added = Counter((key.room, key.message, key.user) for key in keys)
+    wanted = [
+        ReactionKey(room, message, one, user)
+        for (room, message, user), count in added.items()
+        if count + len(emoji.get((room, message), ())) > MAX_OWN_REACTIONS
+        for one in emoji.get((room, message), ())
+    ]
+    stored = reactions.existing(tx, wanted) if wanted else ()
+    return Counter((key.room, key.message, key.user) for key in stored)
 
 
 def _keys(run: Sequence[Request[AddReaction]] | Sequence[Request[RemoveReaction]]) -> list[ReactionKey]:

@@ -1,5 +1,6 @@
 """Rooms: create, update, archive, restore, list, and change own settings."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -32,6 +33,7 @@ from hubbub.features.shared.access import get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.idempotency import OnceByKey
+from hubbub.features.shared.pages import fitting
 from hubbub.storage import accounts, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
@@ -65,7 +67,7 @@ def create(request: Request[CreateRoom], tx: Transaction) -> RoomPosition:
             return answer
     names = _names(tx, others) | {actor.id: actor.name}
     if direct_key is None:
-        rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
+        rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, list(names)))
     else:
         rules.may_create_direct(*rooms.direct_made(tx.connection, actor.id, others))
     name = command.name or ""
@@ -145,10 +147,7 @@ def directory(connection: Connection, user: int, after: int, limit: int, *, arch
     With `archived` False, archived rooms are left out.
     """
     found = rooms.directory(connection, user, after, limit + 1, archived=archived)
-    return {
-        "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
-        "more": len(found) > limit,
-    }
+    return _page(found, limit)
 
 
 def search(connection: Connection, user: int, text: str, limit: int, *, archived: bool = True) -> dict[str, object]:
@@ -157,10 +156,13 @@ def search(connection: Connection, user: int, text: str, limit: int, *, archived
     Joined or not, without direct rooms. With `archived` False, archived rooms are left out.
     """
     found = rooms.search(connection, user, text, limit + 1, archived=archived)
-    return {
-        "rooms": [room.model_dump(exclude_none=True) for room in found[:limit]],
-        "more": len(found) > limit,
-    }
+    return _page(found, limit)
+
+
+def _page(found: Sequence[Room], limit: int) -> dict[str, object]:
+    listed = [room.model_dump(exclude_none=True) for room in found[:limit]]
+    shown = fitting(listed)
+    return {"rooms": listed[:shown], "more": len(found) > shown}
 
 
 def detail(connection: Connection, user: int, room: int) -> dict[str, object]:

@@ -19,6 +19,7 @@ from hubbub.domain.search.matching import Range, has_link, highlights
 from hubbub.domain.search.query import Query
 from hubbub.domain.search.tokens import VERSION
 from hubbub.domain.text import TooLong
+from hubbub.features.shared.pages import fitting
 from hubbub.storage import history, search_index, search_rooms
 from hubbub.storage.db_errors import timed_out
 from hubbub.storage.search_index import BlockHead, Group, IndexTerm, State
@@ -129,10 +130,12 @@ def _page(connection: Connection, user: int, request: SearchRequest) -> dict[str
     state = search_index.state(connection)
     found, following = _walk(connection, search, state, request, deadline)
     messages = history.wire_of(connection, user, [row for row, _ in found])
+    results = [{"message": message, "highlights": places} for message, (_, places) in zip(messages, found, strict=True)]
+    shown = fitting(results)
+    if shown < len(results):
+        following = found[shown - 1][0].id
     answer: dict[str, object] = {
-        "results": [
-            {"message": message, "highlights": places} for message, (_, places) in zip(messages, found, strict=True)
-        ],
+        "results": results[:shown],
         "more": following is not None,
         "query": {
             "words": list(search.query.words),

@@ -16,7 +16,10 @@ from hubbub.protocol.tokens import Credential
 
 COOKIE = "hubbub_session"
 SECURE_COOKIE = "__Host-hubbub_session"
+DEVICE_COOKIE = "hubbub_device"
+"""Proves that a browser has logged in to an account before."""
 FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via")
+WRONG_PAGE = "Pages of this origin may not log in here."
 WRONG_ORIGIN = "Pages of this origin may not use the session cookie."
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
@@ -44,6 +47,10 @@ def cookie_name(*, https: bool) -> str:
     Browsers reject the prefix `__Host-` over plain http.
     """
     return SECURE_COOKIE if https else COOKIE
+
+
+def device_cookie_name(*, https: bool) -> str:
+    return f"__Host-{DEVICE_COOKIE}" if https else DEVICE_COOKIE
 
 
 def cookie(headers: Headers, wanted: str) -> str | None:
@@ -110,6 +117,25 @@ def request_problem(headers: Headers, public: str | None, origins: Sequence[str]
     if site == "same-origin" and not values(headers, b"origin"):
         return None
     return origin_problem(origin, value(headers, b"host"), public, origins)
+
+
+def page_problem(headers: Headers, public: str | None, origins: Sequence[str]) -> str | None:
+    """Return why a page may not send a log-in; None if it may, and for programs.
+
+    Otherwise any page could let its visitors' browsers guess passwords. Programs send neither
+    header.
+    """
+    if not values(headers, b"origin") and not values(headers, b"sec-fetch-site"):
+        return None
+    problem = request_problem(headers, public, origins)
+    return WRONG_PAGE if problem == WRONG_ORIGIN else problem
+
+
+def is_own_host(host: str | None, names: Sequence[str]) -> bool:
+    """Return True if the Host header names this server: an address, localhost, or one of `names`."""
+    if host is None or not HOST.fullmatch(host):
+        return False
+    return is_own_name(host) or (urlsplit(f"//{host}").hostname or "") in names
 
 
 def is_own_name(host: str) -> bool:

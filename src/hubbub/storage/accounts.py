@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from hubbub.domain.model import LOBBY, Person, Role, User, user_topic
-from hubbub.domain.names import search_key, skeleton
+from hubbub.domain.names import plain, search_key, skeleton
 from hubbub.domain.text import timestamp
 from hubbub.storage import deletion, log, names, rows
 from hubbub.storage.database import Statement
@@ -59,8 +59,15 @@ def find(connection: Connection, user: int) -> Account | None:
 
 
 def find_by_name(connection: Connection, name: str) -> Account | None:
-    """Return the account with this name, or with a name that looks the same."""
-    return _account(connection.execute(_accounts().where(users.c.skeleton == skeleton(name))).first())
+    """Return the account with this name, or with another spelling of it."""
+    own = plain(name)  # the skeleton of an account that had a name like another one's before they counted as alike
+    found = connection.execute(_accounts().where(users.c.skeleton.in_({own, skeleton(name)}))).all()
+    return _account(max(found, key=lambda row: plain(row.name) == own, default=None))
+
+
+def resembling(connection: Connection, name: str) -> set[int]:
+    """Return the accounts with names that look like this one."""
+    return {row.id for row in names.resembling(connection, select(users.c.id, users.c.name), users.c.skeleton, name)}
 
 
 def among(connection: Connection, wanted: Collection[int]) -> list[Account]:

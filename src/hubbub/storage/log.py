@@ -29,14 +29,12 @@ from sqlalchemy import (
 
 from hubbub.domain.entries import parse_event
 from hubbub.domain.events import Entry
+from hubbub.domain.text import MAX_PAGE_BYTES
 from hubbub.storage import event_text, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, TEXT, Rows
 from hubbub.storage.schema import log, messages, meta, topics, users
 from hubbub.storage.transaction import Transaction
-
-MAX_PAGE_BYTES = 256 * 1024
-"""A page ends before it exceeds this, so that an answer always fits into a connection's outbox."""
 
 
 @dataclass(frozen=True, slots=True)

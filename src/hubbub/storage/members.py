@@ -25,10 +25,10 @@ def find(connection: Connection, room: int, user: int) -> Membership | None:
     return Membership(RoomRole(role), joined_seq, read_seq, read_n, kind, history, bool(archived), count)
 
 
-def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
+def add(tx: Transaction, room: int, user: int, role: RoomRole, added_by: int | None = None) -> None:
     """Add a member from the room's next seq on.
 
-    Holds the room's topic; append `member.joined` next.
+    `added_by` is the user who adds another one. Holds the room's topic; append `member.joined` next.
     """
     head = tx.head(room_topic(room))
     tx.execute(
@@ -40,6 +40,7 @@ def add(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
             joined_at=tx.now,
             read_seq=head.seq,
             read_n=head.n,
+            added_by=added_by,
         )
     )
     tx.execute(update(rooms).where(rooms.c.id == room).values(members=rooms.c.members + 1))

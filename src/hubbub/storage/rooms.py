@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     insert,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from hubbub.domain.model import LOBBY, Person, Room, RoomRole, room_topic
 from hubbub.domain.names import search_key, skeleton
-from hubbub.domain.text import MAX_ROOMS, MENTIONS_COUNTED, timestamp
+from hubbub.domain.text import MAX_ADDED, MAX_ROOMS, MENTIONS_COUNTED, timestamp
 from hubbub.storage import mentions, names
 from hubbub.storage import rows as encoding
 from hubbub.storage.database import Statement
@@ -61,7 +62,14 @@ def create(tx: Transaction, new: NewRoomRow, roles: Roles) -> int:
     tx.execute(insert(rooms).values(**values))
     common = {"room": room, "joined_at": tx.now, "read_n": 0}
     memberships = [
-        {**common, "user": user, "role": role.value, "joined_seq": seq, "read_seq": seq - 1}
+        {
+            **common,
+            "user": user,
+            "role": role.value,
+            "joined_seq": seq,
+            "read_seq": seq - 1,
+            "added_by": None if user == new.created_by else new.created_by,
+        }
         for seq, (user, role) in enumerate(roles.items(), 2)
     ]
     tx.execute(insert(members), memberships)
@@ -91,8 +99,8 @@ def name_taken(connection: Connection, name: str, *, besides: int = 0) -> bool:
 
     `besides` is the id of the room that does not count.
     """
-    query = select(rooms.c.id).where(rooms.c.skeleton == skeleton(name), rooms.c.id != besides)
-    return connection.scalar(query) is not None
+    found = names.resembling(connection, select(rooms.c.id, rooms.c.name), rooms.c.skeleton, name)
+    return any(row.id != besides for row in found)
 
 
 def by_name(connection: Connection, name: str) -> list[tuple[int, str]]:
@@ -113,14 +121,21 @@ def direct(connection: Connection, key: str) -> int | None:
     return found
 
 
-def users_at_room_limit(connection: Connection, people: Collection[int]) -> set[int]:
-    """Return those of `people` who are in the maximum number of rooms.
+def users_at_room_limit(connection: Connection, actor: int, people: Collection[int]) -> set[int]:
+    """Return those of `people` whom the actor can't bring into one more room.
 
-    Direct rooms do not count, since other users create them.
+    The actor is one of them, or adds them. Rooms into which other users have put someone use up
+    none of the user's own. Direct rooms do not count, since other users create them.
     """
+    came = case((members.c.added_by.is_(None), 1), else_=0)
+    from_actor = case((members.c.added_by == actor, 1), else_=0)
+    own, added, by_actor = func.sum(came), func.sum(1 - came), func.sum(from_actor)
+    full = or_(
+        and_(members.c.user == actor, own >= MAX_ROOMS),
+        and_(members.c.user != actor, or_(added >= MAX_ROOMS, by_actor >= MAX_ADDED)),
+    )
     query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
-    query = query.where(members.c.user.in_(people), rooms.c.kind != "direct")
-    return set(connection.scalars(query.having(func.count() >= MAX_ROOMS)))
+    return set(connection.scalars(query.where(members.c.user.in_(people), rooms.c.kind != "direct").having(full)))
 
 
 def direct_made(connection: Connection, user: int, others: Collection[int]) -> tuple[int, int]:

@@ -203,6 +203,7 @@ members = Table(
     Column("read_n", Big, nullable=False),
     Column("favourite", Boolean, nullable=False, server_default=false()),
     Column("muted", Boolean, nullable=False, server_default=false()),
+    Column("added_by", Big),
     one_of("members_role", "role", RoomRole),
     flag("members_favourite", "favourite"),
     flag("members_muted", "muted"),
@@ -210,6 +211,7 @@ members = Table(
     Index("members_user", "user", "room"),
     sqlite_with_rowid=False,
 )
+"""`added_by` is the user who put the member into the room, NULL if the member came by themselves."""
 
 messages = Table(
     "messages",

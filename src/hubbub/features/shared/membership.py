@@ -26,7 +26,7 @@ def enter(tx: Transaction, room: int, user: int, name: str, by: int) -> tuple[Ro
     user's own topic comes first, so that the user's connections hear the room from the join on. If
     the room has no active owner, the new member becomes its owner. Holds both topics.
     """
-    members.add(tx, room, user, RoomRole.MEMBER)
+    members.add(tx, room, user, RoomRole.MEMBER, by if by != user else None)
     seen = get_room(tx.connection, user, room)
     tx.append(RoomAdded(person=user, room=room, details=rooms.before_join(tx, seen)))
     entry = tx.append(MemberJoined(room=room, user=user, user_name=name, by=by))

@@ -13,6 +13,7 @@ from hubbub.gateways.http import auth, logins
 from hubbub.gateways.http.auth import Active, Running
 from hubbub.gateways.http.errors import refusals
 from hubbub.gateways.http.strict_json import StrictRoute, reply
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import secret_hash
 
 router = APIRouter(prefix="/api", tags=["accounts"], route_class=StrictRoute)
@@ -44,7 +45,13 @@ class Password(Frozen):
     password: Text = Field(examples=[logins.EXAMPLE])
 
 
-@router.post("/users", status_code=201, response_model=User, responses=refusals(400, 403, 409, 413, 429))
+@router.post(
+    "/users",
+    status_code=201,
+    response_model=User,
+    responses=refusals(400, 403, 409, 413, 421, 429),
+    dependencies=[auth.OwnHost, auth.OwnPage],
+)
 async def create_user(body: NewAccount, request: Request, services: Running) -> Response:
     """Create an account.
 
@@ -63,7 +70,7 @@ async def create_user(body: NewAccount, request: Request, services: Running) -> 
     await services.read(accounts.may_create, command, ANYBODY, services.clock.now())
     if body.invite is None and body.setup is None:  # colleagues in one office share an address and sign up by invite
         services.limits.signup(address)
-    password_hash = await services.passwords.hash(body.password)
+    password_hash = await services.passwords.hash(body.password, network(address))
     # Sign-up may have been closed meanwhile.
     now = {"password_hash": password_hash, "signup": services.site.signup}
     receipt = await services.journal.submit(command.model_copy(update=now), ANYBODY)

@@ -12,6 +12,7 @@ from hubbub.engine.external_auth import ExternalAuth
 from hubbub.engine.services import Services
 from hubbub.features import sessions
 from hubbub.features.sessions import AuthenticatedUser
+from hubbub.gateways.http.errors import Misdirected
 from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers
 
@@ -118,6 +119,24 @@ def _check_origin(request: Request) -> None:
         raise Forbidden(problem)
 
 
+def check_page(request: Request) -> None:
+    """Check that no foreign page sends a log-in. Raises Forbidden."""
+    settings = services_of(request).settings
+    problem = headers.page_problem(raw_headers(request), settings.public_origin, settings.origins)
+    if problem is not None:
+        raise Forbidden(problem)
+
+
+def check_host(request: Request) -> None:
+    """Check that the request is for this server. Raises Misdirected.
+
+    The name of a foreign page can resolve to this server (DNS rebinding): the browser then takes it
+    for the page's own.
+    """
+    if not headers.is_own_host(headers.value(raw_headers(request), b"host"), services_of(request).settings.host_names):
+        raise Misdirected()
+
+
 async def caller(
     request: Request,
     _bearer: Annotated[str | None, Depends(bearer_scheme)],
@@ -165,6 +184,8 @@ def _limit(services: Services, found: Caller, *, sending: bool, founding: bool =
         raise RateLimited(retry_after=wait)
 
 
+OwnPage = Depends(check_page)
+OwnHost = Depends(check_host)
 LoggedIn = Annotated[Caller, Depends(caller)]
 Active = Annotated[Caller, Depends(active)]
 Sender = Annotated[Caller, Depends(sender)]

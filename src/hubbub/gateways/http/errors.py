@@ -37,6 +37,7 @@ MEANING = {
     404: "Does not exist, or the caller may not see it.",
     409: "Conflicts with what is stored.",
     413: "Exceeds a size limit.",
+    421: "The Host header names another server.",
     429: "Too many requests; `retry_after` says when to retry.",
     500: "A server error. The server has logged it.",
     503: "Busy, or the database does not respond; `retry_after` says when to retry.",
@@ -66,9 +67,13 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def refusals(*statuses: int, token: bool = False) -> Responses:
-    """Return a route's error responses for OpenAPI. Always includes 500 and 503."""
+    """Return a route's error responses for OpenAPI. Always includes 500 and 503.
+
+    Routes that need a caller (401) have a rate limit (429).
+    """
     found: Responses = {}
-    for status in sorted({500, 503, *statuses}):
+    authenticated = {429} if 401 in statuses else set()
+    for status in sorted({500, 503, *statuses, *authenticated}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
         found[status] = {"model": model, "description": MEANING[status]}
         if status in HEADERS:
@@ -97,6 +102,15 @@ class TokenRefused(HubbubError):
     sentence = accounts.REFUSED
 
 
+class Misdirected(BadRequest):
+    """The 421 of a request for another server (RFC 9110, section 15.5.20)."""
+
+    sentence = (
+        "This server is not set up for this host name. "
+        "Set HUBBUB_PUBLIC_URL or HUBBUB_ORIGINS to the address that clients use."
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answer all exceptions in the error format.
 
@@ -110,7 +124,7 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubbubError)
     request.app.state.services.metrics.refusals.labels(code=error.code).inc()
-    return answer(error)
+    return answer(error, status=421 if isinstance(error, Misdirected) else None)
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:

@@ -148,6 +148,7 @@ async def open_stream(
     stream = EventStream(services.settings.outbox_bytes)
     epoch, after = position if position is not None else (None, None)
     have = {} if after is None else {topic: after}
+    services.limits.hello(identity.id)
     attached = await services.hub.attach(stream, identity, epoch=epoch, have=have, only_topic=topic)
     services.streams.add(stream)
     return EventStreamResponse(services, stream, attached, topic, after)

@@ -21,7 +21,7 @@ router = APIRouter(tags=["operation"], route_class=StrictRoute)
 TEXT = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
-@router.get("/metrics", response_class=Response, responses={**refusals(401, 403), 200: TEXT})
+@router.get("/metrics", response_class=Response, responses={**refusals(401, 403, 421), 200: TEXT})
 async def metrics(request: Request, services: Running) -> Response:
     """Return the server's metrics. Those of all its workers have the label `worker`."""
     await _admit(request)
@@ -29,9 +29,10 @@ async def metrics(request: Request, services: Running) -> Response:
 
 
 async def _admit(request: Request) -> None:
-    """Check that the request may read metrics. Raises Unauthenticated or Forbidden."""
+    """Check that the request may read metrics. Raises Unauthenticated, Forbidden or Misdirected."""
     services = auth.services_of(request)
     if headers.is_local(auth.peer_of(request), auth.raw_headers(request)):
+        auth.check_host(request)
         return
     given = headers.bearer(auth.raw_headers(request))
     expected = services.settings.metrics_token

@@ -19,6 +19,7 @@ from hubbub.gateways.http import auth, logins
 from hubbub.gateways.http.auth import Active, LoggedIn, Running
 from hubbub.gateways.http.errors import TokenRefused, refusals
 from hubbub.gateways.http.strict_json import FORM, JSON, StrictRoute, media_type, read_form, read_json, reply
+from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
@@ -92,13 +93,16 @@ REFRESH_BODY = {
 }
 
 
-@router.post("/api/login", response_model=User, responses=refusals(400, 401, 413, 429))
+@router.post(
+    "/api/login", response_model=User, responses=refusals(400, 401, 403, 413, 429), dependencies=[auth.OwnPage]
+)
 async def log_in(body: Login, request: Request) -> Response:
     """Open a browser session. The response sets its cookie."""
     opened = await logins.open_session(request, body.username, body.password, browser=True)
     assert opened.cookie is not None, "a browser session has a cookie"
     answer = reply(opened.account.profile().model_dump())
     logins.set_cookie(request, answer, opened.cookie)
+    logins.set_device_cookie(request, answer, body.username)
     return answer
 
 
@@ -113,7 +117,11 @@ async def log_out(caller: LoggedIn, request: Request, services: Running) -> Resp
 
 
 @router.post(
-    "/token", response_model=TokenPair, responses=refusals(400, 401, 413, 429, token=True), openapi_extra=TOKEN_BODY
+    "/token",
+    response_model=TokenPair,
+    responses=refusals(400, 401, 403, 413, 429, token=True),
+    openapi_extra=TOKEN_BODY,
+    dependencies=[auth.OwnPage],
 )
 async def create_token(request: Request, services: Running) -> Response:
     """Log a program in with the OAuth2 password form.
@@ -136,8 +144,9 @@ async def create_token(request: Request, services: Running) -> Response:
 @router.post(
     "/token/refresh",
     response_model=TokenPair,
-    responses=refusals(400, 401, 413, token=True),
+    responses=refusals(400, 401, 403, 413, 429, token=True),
     openapi_extra=REFRESH_BODY,
+    dependencies=[auth.OwnPage],
 )
 async def refresh_token(request: Request, services: Running) -> Response:
     """Exchange a refresh token for a new pair.
@@ -150,6 +159,7 @@ async def refresh_token(request: Request, services: Running) -> Response:
         user = await services.read(sessions.owner, session)
         if user is None:
             raise Unauthenticated()
+        services.limits.refresh(user)
         idle, longest = services.lifetimes
         command = RotateSession(
             session=session, user=user, generation=generation, grace=GRACE, idle=idle, longest=longest
@@ -193,7 +203,7 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
     cookie = new_secret(secrets.token_bytes(32)) if caller.by_cookie else None
     command = ChangePassword(
         user=caller.id,
-        password_hash=await services.passwords.hash(body.new_password),
+        password_hash=await services.passwords.hash(body.new_password, network(auth.address_of(request))),
         seen_hash=stored,
         keep=caller.identity.session,
         token_hash=secret_hash(cookie) if cookie is not None else None,
@@ -205,7 +215,13 @@ async def change_password(body: NewPassword, caller: Active, request: Request, s
     return answer
 
 
-@router.post("/api/reset", status_code=204, response_class=Response, responses=refusals(400, 403, 413, 429))
+@router.post(
+    "/api/reset",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(400, 403, 413, 429),
+    dependencies=[auth.OwnPage],
+)
 async def reset_password(body: NewStart, request: Request, services: Running) -> Response:
     """Set a password with a reset link and end all sessions. The link works once."""
     services.limits.attempt(auth.address_of(request))
@@ -214,7 +230,7 @@ async def reset_password(body: NewStart, request: Request, services: Running) ->
     if user is None:
         raise Forbidden(USED_LINK)
     logins.acceptable(body.password)
-    password_hash = await services.passwords.hash(body.password)
+    password_hash = await services.passwords.hash(body.password, network(auth.address_of(request)))
     await services.journal.submit(
         ChangePassword(user=user, password_hash=password_hash, reset_hash=token_hash), ANYBODY
     )

@@ -20,6 +20,7 @@ from starlette.datastructures import QueryParams
 from hubbub.domain.errors import BadRequest, TooLarge
 from hubbub.domain.text import MAX_QUERY, check
 from hubbub.gateways.http import auth
+from hubbub.gateways.http.paced import paced, too_much_unread
 from hubbub.protocol import wire
 
 MAX_BODY = 64 * 1024
@@ -51,6 +52,11 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             if needs_caller:
                 request.state.caller = await auth.identify(request)
+                services, user = auth.services_of(request), request.state.caller.id
+                if not services.unread.has_room(user):
+                    raise too_much_unread()
+                if request.method in auth.SAFE:
+                    services.limits.read(user)
             # Starlette's cache of parsed cookies. Nothing here reads it (protocol/headers.py parses
             # cookies), and unquoting a cookie takes quadratic time before Python 3.11.10 and 3.12.6
             # (CVE-2024-7592).
@@ -68,7 +74,12 @@ class StrictRoute(APIRoute):
                 request._json = await read_json(request)
                 if needs_caller and monotonic() - began > FRESH:
                     request.state.caller = await auth.identify(request)
-            return await original(request)
+            answer = await original(request)
+            if needs_caller and hasattr(answer, "body"):  # a stream has none
+                if request.method in auth.SAFE:
+                    services.limits.has_read(user, len(answer.body))
+                return paced(answer, services.unread, user)
+            return answer
 
         return handler
 

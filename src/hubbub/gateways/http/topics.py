@@ -40,8 +40,8 @@ async def list_events(
 ) -> Response:
     """List the events after a seq, or follow them as server-sent events.
 
-    Without `Accept: text/event-stream` the answer is a page; without `after` it begins at 0. Not
-    rate limited: clients that were offline must be able to catch up.
+    Without `Accept: text/event-stream` the answer is a page; without `after` it begins at 0. The
+    limit of reads leaves room to catch up in a thousand topics at once.
 
     With `Accept: text/event-stream` the answer is a stream that does not end: the events after the
     position, then those that happen. The position is `Last-Event-ID`, or else `after` and `epoch`,

@@ -6,6 +6,7 @@ protocol/plain_text.py defines the lines. The hub decides who may follow what, a
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
@@ -31,6 +32,7 @@ from hubbub.gateways.websocket import handshake, scope
 from hubbub.gateways.websocket.reject import reject
 from hubbub.gateways.websocket.starlette_sockets import QueuedWebSocket
 from hubbub.protocol import close_codes, headers, plain_text, validation
+from hubbub.protocol.headers import network
 from hubbub.protocol.plain_text import Notice
 from hubbub.protocol.tokens import Credential
 
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
     from hubbub.engine.soft_table import SoftTable, Value
 
 FAREWELL = 2.0
-# The tutorial's page, opened as a local file, has the Origin `null`; a command-line tool sends
-# none.
-NO_PAGE = (None, "null")
+GUESTS_PER_NETWORK = 20
+"""Guests of one network on one node. One network must not take all places, nor all names."""
+NULL_ORIGIN = "null"
+"""The Origin of the tutorial's page, opened as a local file, and of a sandboxed frame on any page."""
 NOT_YOUR_NAME = "The name in the address is not the name of your account."
 logger = structlog.get_logger(__name__)
 
@@ -100,6 +103,8 @@ class PlainText:
         if services.site_presence is not None:
             self._table = services.site_presence.state.table("plain", self._changed)
         self._open = 0
+        self._guests: Counter[str] = Counter()
+        """The guests of this node, by network."""
         services.metrics.connections.labels(state="plain").set_function(lambda: self._open)
 
     async def serve(self, socket: WebSocket) -> None:
@@ -134,11 +139,11 @@ class PlainText:
             # A page could make its visitors post as guests, whatever credentials the host uses:
             # pages must be listed.
             return handshake.admit_hosted(given, settings, ambient=not self._comes_as_guest(socket))
-        if self._services.site.guests and origin in NO_PAGE:
+        if self._services.site.guests and self._is_no_page(origin):
             given = [pair for pair in given if pair[0] != b"cookie"]
         secure = scope.is_secure(socket, settings.trusted_proxies)
         admitted = handshake.admit(given, settings, secure=secure)
-        if isinstance(admitted, handshake.Admitted) and not admitted.credentials and origin not in NO_PAGE:
+        if isinstance(admitted, handshake.Admitted) and not admitted.credentials and not self._is_no_page(origin):
             problem = handshake.origin_problem(origin, socket.headers.get("host"), settings)
             if problem is not None:
                 return handshake.Rejection(403, problem)
@@ -150,7 +155,11 @@ class PlainText:
         Credentials that browsers attach do not count, so skip the host.
         """
         origin, bearer = socket.headers.get("origin"), headers.bearer(socket.scope["headers"])
-        return self._services.site.guests and origin in NO_PAGE and not bearer
+        return self._services.site.guests and self._is_no_page(origin) and not bearer
+
+    def _is_no_page(self, origin: str | None) -> bool:
+        """Return True for the Origin of programs, and of local files if the settings allow them."""
+        return origin is None or (origin == NULL_ORIGIN and self._services.settings.guests_from_files)
 
     # --- one conversation ----------------------------------------------------------------------------------------
 
@@ -160,24 +169,29 @@ class PlainText:
         Raises WebSocketDisconnect if the client leaves before the handshake is answered.
         """
         guest: AuthenticatedUser | None = None
+        place = network(scope.address(socket, self._services.settings.trusted_proxies))
         try:
             try:
                 room = plain_text.room_of(_room(socket))
-                identity = await self._identify(socket, credentials)
+                identity = await self._identify(socket, credentials, place)
                 guest = identity if identity.role is Role.GUEST else None
+                self._services.limits.hello(identity.id)
                 attached = await self._services.hub.attach(connection, identity, only_topic=room_topic(room))
             except HubbubError as error:
                 await _accept(socket)
                 code = await _close_with_error(connection, error)
             else:
-                code = await self._talk(socket, connection, attached, room)
+                code = await self._talk(socket, connection, attached, room, place)
             await _send_close(socket, connection)
             return code
         finally:
             if guest is not None:
+                self._leave_place(place)
                 await self._close_guest(guest)
 
-    async def _talk(self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int) -> int:
+    async def _talk(
+        self, socket: WebSocket, connection: PlainConnection, attached: Attached, room: int, place: str
+    ) -> int:
         """Answer the handshake once the connection is subscribed.
 
         So the client gets every later line.
@@ -195,14 +209,16 @@ class PlainText:
         try:
             await _accept(socket)
             connection.uncork(LINES.pack(_missed(attached.gap)))
-            return await self._listen(socket, connection, live, room)
+            return await self._listen(socket, connection, live, room, place)
         finally:
             self._services.hub.detach(connection)
             if self._presence.leave(room, live.user.id):
                 fanout.broadcast(b"", topic, Notice(plain_text.left(live.user.name)))
             self._tell(live.user)
 
-    async def _listen(self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int) -> int:
+    async def _listen(
+        self, socket: WebSocket, connection: PlainConnection, live: LiveConnection, room: int, place: str
+    ) -> int:
         """Handle lines one by one, each stored before the next is read.
 
         A fast client has to wait.
@@ -219,6 +235,8 @@ class PlainText:
                 await connection.settled()
                 return close_codes.TOO_BIG
             try:
+                if live.user.role is Role.GUEST:
+                    self._services.limits.guest_sends(place)
                 await self._execute(live, line if line is not None else event.get("bytes"), room, connection)
             except HubbubError as error:
                 self._services.fanout.send(connection, b"", Notice(plain_text.refusal(error)))
@@ -263,7 +281,7 @@ class PlainText:
 
     # --- identification ------------------------------------------------------------------------------------------
 
-    async def _identify(self, socket: WebSocket, credentials: Sequence[Credential]) -> AuthenticatedUser:
+    async def _identify(self, socket: WebSocket, credentials: Sequence[Credential], place: str) -> AuthenticatedUser:
         """Return the user with this name.
 
         Raises NameTaken, Unauthenticated and what the store raises.
@@ -284,7 +302,7 @@ class PlainText:
                 raise NameTaken(NOT_YOUR_NAME)
         if not services.site.guests:
             raise Unauthenticated("Guests are not allowed on this server. Log in first.")
-        return await self._open_guest(name, scope.address(socket, services.settings.trusted_proxies))
+        return await self._open_guest(name, place)
 
     async def _identify_hosted(self, socket: WebSocket, host: ExternalAuth) -> AuthenticatedUser | None:
         """Return the host application's user; None for a guest, where guests are allowed."""
@@ -297,19 +315,31 @@ class PlainText:
                 raise
             return None
 
-    async def _open_guest(self, name: str, address: str) -> AuthenticatedUser:
+    async def _open_guest(self, name: str, place: str) -> AuthenticatedUser:
+        """Open a guest's account. The caller gives the guest's place back when the guest leaves."""
         services = self._services
-        services.limits.attempt(address)
+        services.limits.attempt(place)
         try:
             command = OpenGuest(username=name)
         except ValidationError as error:
             raise NameTaken(validation.refuse(error).message) from None
+        if services.limits.enabled and self._guests[place] >= GUESTS_PER_NETWORK:
+            raise RateLimited("Too many guests from your network. Log in, or try again later.", retry_after=60.0)
+        self._guests[place] += 1
         try:
             receipt = await services.journal.submit(command, ANYBODY)
-        except Conflict as error:
-            raise NameTaken(error.message) from None
+        except BaseException as error:
+            self._leave_place(place)
+            if isinstance(error, Conflict):
+                raise NameTaken(error.message) from None
+            raise
         made = receipt.answer["user"]
         return sessions.guest(made.id, made.name)
+
+    def _leave_place(self, place: str) -> None:
+        self._guests[place] -= 1
+        if not self._guests[place]:
+            del self._guests[place]
 
     async def _close_guest(self, guest: AuthenticatedUser) -> None:
         try:

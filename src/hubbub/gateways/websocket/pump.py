@@ -139,7 +139,8 @@ class Pump:
     def _enqueue_query(self, id_: int, query: EventsSince) -> None:
         """Queue a query.
 
-        Catching up has no rate limit: queries are answered in order, at the client's pace.
+        Queries are answered in order, at the pace of the client and of the limit of reads: no client
+        that catches up is refused.
         """
         if self._queries is None:
             self._queries = deque([(id_, query)])
@@ -156,11 +157,18 @@ class Pump:
                 if self._connection.buffered() > READ_FIRST:
                     await asyncio.sleep(PATIENCE)
                     continue
+                try:
+                    self._services.limits.read(live.user.id)
+                except RateLimited as limited:
+                    await asyncio.sleep(min(limited.retry_after or PATIENCE, 1.0))
+                    continue
                 id_, query = queries.popleft()
                 try:
                     site = live.user.role is not Role.GUEST
                     answer = await self._services.read(sync.events_since, live.user.id, site, query)
-                    self._send(wire.ok(id_, answer))
+                    frame = wire.ok(id_, answer)
+                    self._services.limits.has_read(live.user.id, len(frame))
+                    self._send(frame)
                 except HubbubError as error:
                     self._send(wire.error(id_, error))
                 except Exception as error:
@@ -185,6 +193,7 @@ class Pump:
     async def _greet(self, hello: Hello) -> None:
         try:
             identity = await self._identify(hello.token)
+            self._services.limits.hello(identity.id)
             attached = await self._services.hub.attach(self._connection, identity, epoch=hello.epoch, have=hello.have)
         except TooManyConnections as error:
             self._do(self._session.end(close_codes.TOO_MANY, error))
