@@ -1,7 +1,6 @@
 """The public Python API, loaded lazily."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ __all__ = [
     "WebSocketProtocol",
     "__version__",
 ]
-__version__ = version("hubbub")
+__version__: str
 
 _MODULES = {
     "BoundedHttpProtocol": "hubbub.gateways.uvicorn_protocols",
@@ -40,6 +39,10 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name on first access (PEP 562): others are not loaded."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hubbub")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)
