@@ -37,7 +37,7 @@ def _sentence(error: Exception) -> str:
     from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
     from hubbub.storage.db_errors import NotPermitted, disk_is_full
-    from hubbub.storage.locks import InUse
+    from hubbub.storage.locks import InUse, Unsupported
     from hubbub.storage.migrate import TooNew
     from hubbub.storage.postgresql_startup import NotUp
     from hubbub.storage.signing_key import KeyUnusable
@@ -45,7 +45,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, HubbubError):
         return "The disk of the database is full. Free some space." if disk_is_full(error) else error.message
     if isinstance(
-        error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted
+        error,
+        InUse | Unsupported | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted,
     ):
         return str(error)
     raise error
