@@ -51,7 +51,7 @@ def main(runs: int = RUNS) -> None:
         wheel, output = hatchling(project_in(Path(folder) / "checkout"), "wheel")
         assert wheel is not None, output
         imports = [cost() for _ in range(IMPORTS)]
-        print(f"import of the class beside FastAPI: {median(each[0] for each in imports):.0f} ms, "
+        print(f"import of the class beside FastAPI: {median(each[0] for each in imports):.0f} ms of processor time, "
               f"{median(each[1] for each in imports):.1f} MB")  # fmt: skip
         for extra in ("", "[client]", "[uvicorn]", "[server]", "[cluster]"):
             made = PipEnvironment(Path(folder) / f"size{extra}")
