@@ -1,6 +1,7 @@
-# make run      serve ./hubbub-data on http://localhost:8000
-# make test     run all tests (installs what they need)
+# make run      serve ./hubbub-data on http://localhost:8000; installs what a server needs in .venv-run
+# make test     run all tests (installs what they need in .venv)
 # make prove    run all tests with the long ones in full; takes hours
+# make lowest   run the tests of the server with the lowest supported versions of its packages
 # make check    run all static checks
 # make setup    create a development install in .venv and build the web client
 # make contract generate the lists of commands, events and models, contract/, the web client's types, limits and permissions, and docs/protocol.md from the code
@@ -13,15 +14,20 @@
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+RUN := .venv-run
+BUILD := .venv-build
+LOWEST := .venv-lowest
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web run test prove check contract bench lock image chart clean
+.PHONY: setup web python run client test prove lowest check contract bench lock image chart clean
 
 setup: $(VENV)/installed web
 
-$(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py
+python:
 	@test -n "$(PYTHON)" || { echo "Hubbub needs Python 3.11 or newer, and none is on the PATH."; exit 1; }
+
+$(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py src/hubbub/version.py | python
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -30,8 +36,33 @@ $(VENV)/installed: requirements/dev.txt pyproject.toml hatch_build.py
 web: $(VENV)/installed
 	@$(BIN)/python scripts/node.py fresh
 
-run: setup
-	$(BIN)/hubbub serve $(ARGS)
+# A server's packages alone, and the sources of this folder. `.venv-run/bin/python -m hubbub` is the command line.
+$(RUN)/installed: requirements/runtime.txt | python
+	@echo "Creating a Python environment in $(RUN) …"
+	@$(PYTHON) -m venv --clear $(RUN)
+	@echo "Installing the $$(grep -c == requirements/runtime.txt) packages that a server needs …"
+	@$(RUN)/bin/python -m pip install --quiet --require-hashes --requirement requirements/runtime.txt
+	@echo "$(CURDIR)/src" >"$$($(RUN)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/hubbub.pth"
+	@touch $@
+
+# Node.js, for a machine that has none.
+$(BUILD)/installed: requirements/build.txt | python
+	@echo "Installing Node.js in $(BUILD) …"
+	@$(PYTHON) -m venv --clear $(BUILD)
+	@$(BUILD)/bin/python -m pip install --quiet --require-hashes --requirement requirements/build.txt
+	@touch $@
+
+client: $(RUN)/installed
+	@$(RUN)/bin/python scripts/node.py is-fresh || { \
+	    python=$(RUN)/bin/python; \
+	    $$python scripts/node.py has-node || { $(MAKE) --no-print-directory $(BUILD)/installed; python=$(BUILD)/bin/python; }; \
+	    echo "Building the web client …"; \
+	    $$python scripts/node.py fresh; \
+	}
+
+run: client
+	@echo "Starting the server. Ctrl-C ends it."
+	@exec $(RUN)/bin/python -m hubbub serve $(ARGS)
 
 # A value would make each of the hundreds of processes that the tests start compile the code again.
 test prove: export PYTHONDONTWRITEBYTECODE =
@@ -45,6 +76,16 @@ test prove: setup
 	$(BIN)/python -m scripts.tests $(ARGS)
 	$(if $(HUBBUB_PROVE),$(BIN)/python -m scripts.rings $(ARGS))
 	$(BIN)/python scripts/node.py test
+
+# ARGS replaces the chosen tests. PYTHON=python3.13 chooses another Python.
+lowest: $(VENV)/installed
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --require-hashes --requirement requirements/lowest-test.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --no-build-isolation --editable .
+	$(LOWEST)/bin/python -m pytest --numprocesses $(or $(WORKERS),2) --dist loadfile -p no:cacheprovider -p no:anyio $(or $(ARGS),$(LOWEST_TESTS))
+
+# test_openapi.py resets a cache that older versions of FastAPI do not have. The plugin of older versions of anyio warns.
+LOWEST_TESTS := tests/cli tests/client tests/gateways tests/http tests/manager tests/mounted tests/plain_text tests/storage --ignore=tests/http/test_openapi.py
 
 # Fast checks first.
 check: setup
@@ -63,10 +104,15 @@ bench: setup
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/installed
-	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements/runtime.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --constraint requirements/runtime.txt --output-file requirements/dev.txt
-	$(BIN)/uv pip compile pyproject.toml --extra postgresql --extra nats $(LOCK) --constraint requirements/dev.txt --output-file requirements/image.txt
-	$(BIN)/uv pip compile --group build $(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --extra server --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra cluster --constraint requirements/dev.txt --output-file requirements/image.txt
+	$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --extra cluster --resolution lowest-direct --output-file requirements/lowest.txt
+	$(COMPILE) pyproject.toml --extra cluster --group test --constraint requirements/lowest.txt --output-file requirements/lowest-test.txt
+	$(COMPILE) pyproject.toml --extra server --group beside --output-file requirements/beside.txt
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 image: web
 	sh scripts/image $(BASE)
@@ -74,8 +120,6 @@ image: web
 chart: $(VENV)/installed
 	sh scripts/chart
 
-LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
-
 clean:
-	rm -rf $(VENV) .fonts .fonts.log build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(RUN) $(BUILD) $(LOWEST) .fonts .fonts.log build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

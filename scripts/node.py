@@ -1,8 +1,10 @@
 """Run the web client's npm scripts, with the system's Node.js if it is new enough, else with that of a Python wheel.
 
     python scripts/node.py fresh|build|test|check
+    python scripts/node.py is-fresh|has-node
 
-`fresh` builds unless the built client matches the sources. This file uses the standard library only, since the
+`fresh` builds unless the built client matches the sources. `is-fresh` and `has-node` answer with the exit code whether
+it does, and whether the system has a Node.js that is new enough. This file uses the standard library only, since the
 package's build runs it before anything is installed.
 """
 
@@ -106,8 +108,13 @@ def install() -> None:
         INSTALLED.write_text(wanted)
 
 
+QUESTIONS = {"is-fresh": is_fresh, "has-node": system_has_node}
+
+
 def main(wanted: list[str]) -> None:
     for script in wanted:
+        if script in QUESTIONS:
+            sys.exit(not QUESTIONS[script]())
         if script == "fresh" and is_fresh():
             continue
         install()

@@ -1,8 +1,9 @@
 """The public Python API, loaded lazily."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from hubbub.version import __version__
 
 if TYPE_CHECKING:
     from hubbub.client import Client
@@ -24,22 +25,33 @@ __all__ = [
     "WebSocketProtocol",
     "__version__",
 ]
-__version__ = version("hubbub")
 
 _MODULES = {
-    "BoundedHttpProtocol": "hubbub.gateways.uvicorn_protocols",
-    "BusOptions": "hubbub.gateways.manager.bus",
-    "Client": "hubbub.client",
-    "ConnectionManager": "hubbub.gateways.manager.manager",
-    "Hubbub": "hubbub.mounted",
-    "Identity": "hubbub.domain.identities",
-    "Settings": "hubbub.settings",
-    "WebSocketProtocol": "hubbub.gateways.uvicorn_protocols",
+    "BoundedHttpProtocol": ("hubbub.gateways.uvicorn_protocols", "uvicorn"),
+    "BusOptions": ("hubbub.gateways.manager.bus", ""),
+    "Client": ("hubbub.client", "client"),
+    "ConnectionManager": ("hubbub.gateways.manager.manager", ""),
+    "Hubbub": ("hubbub.mounted", "server"),
+    "Identity": ("hubbub.domain.identities", "server"),
+    "Settings": ("hubbub.settings", "server"),
+    "WebSocketProtocol": ("hubbub.gateways.uvicorn_protocols", "uvicorn"),
 }
+"""The module of each name, and the extra that it needs."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on first access (PEP 562): others are not loaded."""
+    """Import a public name on first access (PEP 562): others are not loaded.
+
+    Raises ImportError, which names the extra, if a package is not installed.
+    """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    module, extra = _MODULES[name]
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra:
+            from hubbub import extras
+
+            raise extras.explain(error, f"hubbub.{name}", extra) from None
+        raise

@@ -57,7 +57,7 @@ from hubbub.protocol.tokens import Tokens, secret_hash
 from hubbub.settings import Settings, WrongSetting
 from hubbub.storage import epochs, migrate, postgresql, postgresql_startup, signing_key, site_settings
 from hubbub.storage.database import Database
-from hubbub.storage.locks import DatabaseInUse, folder_lock, shared_folder_lock, sqlite_lock
+from hubbub.storage.locks import DatabaseInUse, check_system, folder_lock, shared_folder_lock, sqlite_lock
 from hubbub.storage.postgresql_lock import PostgresLock, Purpose
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 SWITCH_INTERVAL = 0.0005
+BOLD_GREEN, PLAIN = "\x1b[1;32m", "\x1b[0m"
 
 
 @asynccontextmanager
@@ -89,7 +90,8 @@ async def running(
     shared: `worker` is the number that the process wants there, and `labelled` says that its metrics
     are shown with those of the others.
 
-    Raises WrongSetting, InUse (another process has the folder or the database), KeyUnusable, migrate.TooNew,
+    Raises WrongSetting, Unsupported (the operating system), InUse (another process has the folder or the database),
+    KeyUnusable, migrate.TooNew,
     Unavailable (the database does not respond).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)  # so that the writer's thread gets the interpreter back from a busy loop
@@ -250,6 +252,7 @@ async def serve(settings: Settings, worker: Worker | None = None) -> None:
     Raises what `running` raises; NotUp and WrongSetting if PostgreSQL does not come up or refuses
     the address; DatabaseInUse, after draining, if another server has taken the database.
     """
+    check_system()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = signal.SIGINT, signal.SIGTERM
@@ -338,18 +341,21 @@ async def create_setup_link(services: Services) -> str | None:
 
 
 async def greet_operator(services: Services, address: str) -> None:
-    """Print the server's address and, without an owner, the link to become the owner."""
-    out = sys.stdout
-    out.write(f"{services.site.name} is at {address}\n")
-    token = await create_setup_link(services)
-    if token is not None:
-        out.write(f"Open this link once to become the owner: {address}/setup#{token}\n")
-    out.flush()
-    if not address.startswith("https://"):
+    """Print the server's address and, without an owner, the link to become the owner: the last line of the start."""
+    if services.settings.is_plain_http:
         logger.warning(
             "plain_http",
             advice="Passwords and messages are not encrypted. Put a proxy with TLS in front, set HUBBUB_PUBLIC_URL.",
         )
+    token = await create_setup_link(services)
+    out = sys.stdout
+    out.write(f"{services.site.name} is at {address}\n")
+    if token is not None:
+        link = f"{address}/setup#{token}"
+        if out.isatty() and not os.environ.get("NO_COLOR"):
+            link = f"{BOLD_GREEN}{link}{PLAIN}"
+        out.write(f"Open this link once to become the owner: {link}\n")
+    out.flush()
 
 
 def _outbound_policy(settings: Settings) -> Policy:

@@ -7,7 +7,6 @@ docs/operations.md explains each metric to operators.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Literal
 
 import structlog
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from hubbub.clock import Clock
+from hubbub.version import __version__
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
@@ -87,7 +87,7 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._sources: list[Source] = []
-        self.gauge("info", "Always 1; the label has the version.", lambda: {version("hubbub"): 1}, "version")
+        self.gauge("info", "Always 1; the label has the version.", lambda: {__version__: 1}, "version")
         self._make_connection_metrics()
         self._make_http_metrics()
         self._make_journal_metrics()

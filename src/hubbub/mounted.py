@@ -25,7 +25,7 @@ from hubbub.gateways.http import errors
 from hubbub.gateways.http.event_stream import end_streams, end_with_server
 from hubbub.gateways.websocket.scope import can_answer
 from hubbub.settings import Settings, WrongSetting, from_arguments
-from hubbub.storage.locks import InUse
+from hubbub.storage.locks import InUse, Unsupported
 from hubbub.storage.migrate import TooNew
 from hubbub.storage.signing_key import KeyUnusable
 
@@ -153,7 +153,7 @@ class Hubbub:
             operated = main.operated(self.settings, self._login, labelled=self.settings.bus_url is not None)
             try:
                 services = await stack.enter_async_context(operated)
-            except (InUse, KeyUnusable, TooNew, WrongSetting) as error:
+            except (InUse, KeyUnusable, TooNew, Unsupported, WrongSetting) as error:
                 # ASGI servers log the whole traceback: the last line must be easy to find.
                 raise error.with_traceback(None) from None
             yield services

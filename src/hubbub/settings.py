@@ -9,9 +9,9 @@ that may hold a secret are not repeated.
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -36,6 +36,14 @@ OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "
 
 class WrongSetting(Exception):
     """A setting is invalid; the message tells the operator what to correct."""
+
+
+def _is_this_machine(host: str) -> bool:
+    """Return whether an address or a name leads to this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
 
 
 def _split(value: object) -> object:
@@ -344,6 +352,14 @@ class Settings(SiteSettings, BaseSettings):
         return f"http://{host}:{self.port}"
 
     @property
+    def is_plain_http(self) -> bool:
+        """Whether passwords cross a network without encryption, as far as the settings tell."""
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            return parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
+        return not _is_this_machine(self.host)
+
+    @property
     def outbound_port_ranges(self) -> tuple[range, ...]:
         """`outbound_ports`, parsed."""
         return _parse_ports(self.outbound_ports)
@@ -359,10 +375,13 @@ class Settings(SiteSettings, BaseSettings):
         return 10_000_000 if soft == resource.RLIM_INFINITY else max(1, soft * 8 // 10)
 
 
-def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Settings, list[str]]:
+def load(
+    flags: Mapping[str, object], config: Path | None = None, pairs: Collection[str] = ()
+) -> tuple[Settings, list[str]]:
     """Return the settings from all sources, and warnings about unknown variables.
 
-    `flags` are those that were given; `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in
+    `flags` are those that were given, `pairs` are the names among them that were given with `--set`;
+    `config` (else `HUBBUB_CONFIG`) must exist, `hubbub.toml` in
     the working folder need not. Raises WrongSetting.
     """
     path, data = _read_config(config)
@@ -374,10 +393,15 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> tuple[Setti
     try:
         settings = Settings(**{**lower, **given})
     except ValidationError as error:
-        raise WrongSetting(_sentence(error, given, present, path)) from None
+        sources = {key: _flag(key, pairs) for key in given}
+        raise WrongSetting(_sentence(error, sources, present, path)) from None
     settings.note_fixed({name: Fixed("file", f"the key {name} in {path.name}") for name in lower})
-    settings.note_fixed({name: Fixed("flag", f"the flag --set {name}=…") for name in given})
+    settings.note_fixed({name: Fixed("flag", f"the flag {_flag(name, pairs)}") for name in given})
     return settings, _unknown_variables()
+
+
+def _flag(key: str, pairs: Collection[str]) -> str:
+    return f"--set {key}=…" if key in pairs else f"--{key.replace('_', '-')}"
 
 
 def from_arguments(arguments: Mapping[str, Any], base: Settings | None = None) -> Settings:
@@ -440,12 +464,12 @@ def _read_config(config: Path | None) -> tuple[Path, dict[str, Any]]:
     return path, data
 
 
-def _sentence(error: ValidationError, given: Mapping[str, object], present: set[str], path: Path) -> str:
+def _sentence(error: ValidationError, flags: Mapping[str, str], present: set[str], path: Path) -> str:
     first = error.errors()[0]
     key = str(first["loc"][0])
     variable = PREFIX + key.upper()
-    if key in given:
-        source = f"--{key.replace('_', '-')}"
+    if key in flags:
+        source = flags[key]
     elif variable in present:
         source = f"The variable {variable}"
     else:

@@ -4,7 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from hubbub.gateways.websocket.handshake import Admitted, Rejection, admit, client_address, offered
+from hubbub.gateways.websocket.handshake import Admitted, admit, client_address, offered
+from hubbub.gateways.websocket.rejection import Rejection
 from hubbub.protocol.headers import network
 from hubbub.protocol.tokens import Credential
 from hubbub.settings import Settings

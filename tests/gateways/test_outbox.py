@@ -1,7 +1,8 @@
 """The outbox of a connection, its chunks, and the timer wheel of all connections."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI
@@ -137,7 +138,8 @@ async def test_closing_tells_sockets_to_reconnect_and_lets_a_request_finish(monk
 async def test_an_application_that_does_not_start_raises_an_error(serve: Serve) -> None:
     running = await serve()
 
-    async def broken(_: FastAPI) -> Any:
+    @asynccontextmanager
+    async def broken(_: FastAPI) -> AsyncIterator[None]:
         raise RuntimeError("no")
         yield
 

@@ -72,7 +72,7 @@ def test_a_uvicorn_without_a_used_attribute_is_noticed() -> None:
 
 def test_the_supported_versions_in_the_error_are_those_of_the_package() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    wanted = next(each for each in project["dependencies"] if each.startswith("uvicorn"))
+    wanted = next(each for each in project["optional-dependencies"]["uvicorn"] if each.startswith("uvicorn"))
     assert f'"{wanted}"' in SOURCE.read_text()
 
 

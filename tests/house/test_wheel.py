@@ -154,7 +154,7 @@ def test_the_wheel_contains_the_migrations_the_types_and_the_licence(wheel: zipf
     assert not [name for name in names if name.startswith(("tests/", "web/"))]
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt", "image.txt", "build.txt"])
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "requirements").iterdir()))
 def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     pinned = re.split(r"\n(?=\S)", text.strip())

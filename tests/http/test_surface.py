@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from structlog.testing import capture_logs
 
 from hubbub.domain.errors import ERRORS, HubbubError
@@ -22,10 +22,10 @@ PUBLIC = {
 
 def routes(world: World) -> list[tuple[str, str]]:
     return [
-        (method, context.path or "")
-        for context in iter_route_contexts(world.app.routes)
-        if isinstance(context.original_route, APIRoute)
-        for method in context.original_route.methods or ()
+        (method, route.path)
+        for route in world.app.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
     ]
 
 

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 from hubbub.domain.errors import Unavailable
 from hubbub.domain.model import LOBBY
 from hubbub.storage.database import READERS
+from hubbub.version import __version__
 from tests.metrics.reading import growth, samples
 from tests.support.waiting import eventually, eventually_async
 from tests.support.world import PASSWORD, World, world_at
@@ -31,7 +31,7 @@ async def test_metrics_used_by_alerts_exist_from_the_start(world: World) -> None
     ):  # fmt: skip
         assert name in found
     assert found["hubbub_connections_limit"] == world.services.settings.connections_limit
-    assert found[f'hubbub_info{{version="{version("hubbub")}"}}'] == 1
+    assert found[f'hubbub_info{{version="{__version__}"}}'] == 1
 
 
 async def test_requests_are_counted_by_status_and_timed_by_route(world: World) -> None:

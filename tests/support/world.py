@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from hubbub.clock import Clock
@@ -53,8 +53,7 @@ class Contract:
             for path, methods in app.openapi()["paths"].items()
         ]
         self._models: dict[str, Any] = {}
-        for context in iter_route_contexts(app.routes):
-            route = context.original_route
+        for route in app.routes:
             if isinstance(route, APIRoute) and route.response_model is not None:
                 self._models[route.unique_id] = TypeAdapter(route.response_model)
 

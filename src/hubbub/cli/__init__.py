@@ -13,10 +13,9 @@ import typer
 
 from hubbub.cli import backup, follower, invite, migrate, search, serve, site_settings, tail, user
 from hubbub.cli.errors import sentences
+from hubbub.cli.group import Group
 
-app = typer.Typer(
-    help="Self-hosted real-time chat.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = typer.Typer(help="Self-hosted real-time chat.", cls=Group, pretty_exceptions_enable=False)
 app.command()(serve.serve)
 app.command()(migrate.migrate)
 app.command()(backup.backup)
@@ -30,7 +29,7 @@ app.add_typer(site_settings.app, name="settings")
 
 
 def main() -> None:
-    """Run the command line: the entry point of `hubbub` and `python -m hubbub`."""
+    """Run the command line. `hubbub.__main__` calls it."""
     with sentences():
         app()
 

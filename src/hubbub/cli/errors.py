@@ -38,7 +38,7 @@ def _sentence(error: Exception) -> str:
     from hubbub.gateways.native.listener import CannotListen
     from hubbub.storage.backup_format import BackupError
     from hubbub.storage.db_errors import NotPermitted, disk_is_full, reason_of
-    from hubbub.storage.locks import InUse
+    from hubbub.storage.locks import InUse, Unsupported
     from hubbub.storage.migrate import TooNew
     from hubbub.storage.postgresql_startup import NotUp
     from hubbub.storage.signing_key import KeyUnusable
@@ -49,7 +49,8 @@ def _sentence(error: Exception) -> str:
         reason = reason_of(error)
         return error.message if reason is None else f"The database does not answer: {reason}. {CHECK_DATABASE}"
     if isinstance(
-        error, InUse | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted
+        error,
+        InUse | Unsupported | KeyUnusable | RequestRefused | CannotListen | TooNew | BackupError | NotUp | NotPermitted,
     ):
         return str(error)
     raise error

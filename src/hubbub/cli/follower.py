@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from hubbub.cli.group import Group
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
 
-app = typer.Typer(help="Followers: list, pause, resume, replay, dead letters.", no_args_is_help=True)
-dead = typer.Typer(help="Entries that a follower could not handle.", no_args_is_help=True)
+app = typer.Typer(help="Followers: list, pause, resume, replay, dead letters.", cls=Group)
+dead = typer.Typer(help="Entries that a follower could not handle.", cls=Group)
 app.add_typer(dead, name="dead")
 
 Name = Annotated[str, typer.Argument(help="The follower's name.", show_default=False)]

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli.group import Group
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
 
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
-app = typer.Typer(help="Invite links, which allow sign-up.", no_args_is_help=True)
+app = typer.Typer(help="Invite links, which allow sign-up.", cls=Group)
 
 
 @app.command("create")

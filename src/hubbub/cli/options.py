@@ -1,5 +1,6 @@
 """Options and settings shared by several commands."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +14,12 @@ Data = Annotated[Path | None, typer.Option(help="The folder with the database an
 Config = Annotated[Path | None, typer.Option(help="A settings file (default: hubbub.toml, if there is one).")]
 
 
-def settings(flags: dict[str, Any], config: Path | None) -> Settings:
+def settings(flags: dict[str, Any], config: Path | None, pairs: Collection[str] = ()) -> Settings:
+    """Load the settings and configure the log. `pairs` are the names of `flags` that were given with `--set`."""
     with loading():
         from hubbub import log
 
-    chosen, warnings = load(flags, config)
+    chosen, warnings = load(flags, config, pairs)
     log.configure(chosen.log_level, chosen.log_format)
     for sentence in warnings:
         typer.echo(f"hubbub: {sentence}", err=True)

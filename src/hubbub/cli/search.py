@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hubbub.cli import options
+from hubbub.cli.group import Group
 from hubbub.cli.loading import loading
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import require_site
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.5
 
-app = typer.Typer(help="The index of the message search.", no_args_is_help=True)
+app = typer.Typer(help="The index of the message search.", cls=Group)
 
 
 @app.command("rebuild")

@@ -25,7 +25,8 @@ def serve(
     """Run the server until SIGTERM or Ctrl-C."""
     given = {"host": host, "port": port, "workers": workers, "data": data}
     flags = {key: value for key, value in given.items() if value is not None}
-    chosen = options.settings(options.pairs(settings or []) | flags, config)
+    pairs = options.pairs(settings or [])
+    chosen = options.settings(pairs | flags, config, pairs.keys() - flags.keys())
     with loading():
         from hubbub import main as composition
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from hubbub.cli import options
+from hubbub.cli.group import Group
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
 
-app = typer.Typer(help="Settings of the site: list, get, set, unset.", no_args_is_help=True)
+app = typer.Typer(help="Settings of the site: list, get, set, unset.", cls=Group)
 
 
 def _name(text: str) -> str:

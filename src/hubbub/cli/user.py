@@ -8,10 +8,11 @@ import typer
 
 from hubbub.cli import options
 from hubbub.cli.errors import WRONG_USE, fail
+from hubbub.cli.group import Group
 from hubbub.cli.options import Config, Data
 from hubbub.cli.request import ask
 
-app = typer.Typer(help="User accounts: create, list, disable, enable, set passwords.", no_args_is_help=True)
+app = typer.Typer(help="User accounts: create, list, disable, enable, set passwords.", cls=Group)
 
 
 Name = Annotated[str, typer.Argument(help="The user's name.", show_default=False, callback=options.word)]

@@ -10,8 +10,13 @@ It sends until acknowledged, and receives each event once, over any reconnects::
 It depends on the domain's types and the protocol's close codes, not on the server.
 """
 
-from hubbub.client.client import Client
-from hubbub.client.entries import Entry, Positions, Reset, Sent
-from hubbub.client.refusals import Ended, Interrupted
+from hubbub import extras
+
+try:
+    from hubbub.client.client import Client
+    from hubbub.client.entries import Entry, Positions, Reset, Sent
+    from hubbub.client.refusals import Ended, Interrupted
+except ModuleNotFoundError as error:
+    raise extras.explain(error, "hubbub.client", "client") from None
 
 __all__ = ["Client", "Ended", "Entry", "Interrupted", "Positions", "Reset", "Sent"]

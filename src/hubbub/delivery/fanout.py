@@ -16,19 +16,18 @@ Every connection gets its messages in the order of the calls:
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, KeysView
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
-
-import structlog
 
 from hubbub.delivery.connections import Blob, Connection, Format, Message
 from hubbub.domain.disconnects import Disconnect
 
 SLICE = 250
 """How many connections are written to before the event loop gets its turn."""
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Topic:
@@ -337,7 +336,7 @@ class Fanout:
 
         The other connections get their messages.
         """
-        logger.exception("write_failed")
+        logger.exception("Ended a connection whose write failed.")
         self.remove(connection)
         with suppress(Exception):
             connection.end(Disconnect.INTERNAL)

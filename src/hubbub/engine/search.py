@@ -95,7 +95,8 @@ class SearchIndex:
                 return True
             total = await self._read(count_messages)
             await self._journal.submit(StartIndex(total=total), SYSTEM)
-            logger.info("search_index_started", messages=total)
+            if total:
+                logger.info("search_index_started", messages=total)
             return True
         if found.is_complete:
             return False

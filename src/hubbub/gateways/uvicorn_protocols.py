@@ -30,8 +30,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from hubbub.gateways.websocket.handshake import Rejection
 from hubbub.gateways.websocket.outbox import CUT_OFF
+from hubbub.gateways.websocket.rejection import Rejection
 from hubbub.gateways.websocket.starlette_sockets import ABNORMAL, EXTENSION, NEVER, NOW, RESTART, FramedWebSocket
 from hubbub.protocol import close_codes
 
@@ -96,7 +96,7 @@ def missing(required: Mapping[type, Collection[str]]) -> list[str]:
 if _missing := missing(REQUIRED):
     raise ImportError(
         f"Hubbub does not work with uvicorn {uvicorn.__version__}, which lacks {', '.join(_missing)}. "
-        'Install a supported version: pip install "uvicorn>=0.53,<0.60".'
+        'Install a supported version: pip install "uvicorn>=0.52.1,<0.60".'
     )
 
 MAX_MESSAGE = 65_536

@@ -21,7 +21,6 @@ The kernel releases these locks when the process ends, however it ends. The lock
 database is in `storage.postgresql_lock`.
 """
 
-import fcntl
 import os
 import sys
 import threading
@@ -47,12 +46,26 @@ class InUse(Exception):
     """
 
 
+class Unsupported(Exception):
+    """The operating system lacks what a server needs. The message is a sentence for the operator."""
+
+
 class FolderInUse(InUse):
     """Another process uses the data folder."""
 
 
 class DatabaseInUse(InUse):
     """Another process uses the database."""
+
+
+def check_system() -> None:
+    """Raise Unsupported on Windows, where the class and the client work, but no server."""
+    try:
+        import fcntl  # noqa: F401  here, so that the other parts can be imported without it
+    except ImportError:
+        raise Unsupported(
+            "A Hubbub server needs Linux, macOS or another Unix. On Windows, run it in a container or under WSL."
+        ) from None
 
 
 @contextmanager
@@ -93,6 +106,8 @@ def shared_folder_lock(data: Path, wanted: int | None = None) -> Iterator[int]:
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file for a moment; wait for another process that holds it. Raises OSError."""
+    import fcntl
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -103,6 +118,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _folder(data: Path, refusal: InUse, *, shared: bool) -> Iterator[None]:
+    check_system()
     make_folder(data)
     with _flock(data / LOCK, refusal, shared=shared):
         # A process that was killed before its sync may have created the folder.
@@ -152,6 +168,8 @@ def _inode_lock(path: Path, refusal: InUse) -> Iterator[None]:
 
 @contextmanager
 def _flock(path: Path, refusal: InUse, *, shared: bool = False) -> Iterator[None]:
+    import fcntl
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -126,8 +126,9 @@ def _engine(url: URL, limits: dict[str, str], *, name: str = "hubbub", **options
 
 
 def _impatient() -> "type[Connection[Any]]":
-    from psycopg import Connection, OperationalError
-    from psycopg.errors import _WaitTimeout
+    from psycopg import Connection, OperationalError, errors
+
+    timeouts = TimeoutError, getattr(errors, "_WaitTimeout", TimeoutError)  # psycopg has the second one since 3.3.7
 
     class Impatient(Connection[Any]):
         """A connection that is closed if an answer takes longer than ANSWER_TIMEOUT."""
@@ -137,7 +138,7 @@ def _impatient() -> "type[Connection[Any]]":
                 if timeout is not None:
                     return super().wait(gen, interval, timeout)
                 return super().wait(within(gen, ANSWER_TIMEOUT), interval)
-            except (TimeoutError, _WaitTimeout):
+            except timeouts:
                 self.close()
                 raise OperationalError("the server does not answer") from None
 

@@ -1,6 +1,5 @@
 """The HTTP application: all routes, one error format, and the middleware."""
 
-from importlib.metadata import version
 from threading import Lock
 from typing import Any, get_args
 
@@ -35,6 +34,7 @@ from hubbub.gateways.http import (
     webhooks,
 )
 from hubbub.gateways.http.middleware import EdgeMiddleware
+from hubbub.version import __version__
 
 DESCRIPTION = """\
 Real-time chat. The same commands are available over WebSocket at `/ws` (subprotocol `hubbub.v1`).
@@ -108,7 +108,7 @@ def create_app(services: Services) -> FastAPI:
     """Return the application for these services. Any ASGI server can run it."""
     app = Application(
         title=services.site.name,
-        version=version("hubbub"),
+        version=__version__,
         description=DESCRIPTION,
         openapi_url=None,
         docs_url=None,

@@ -6,7 +6,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from hubbub.domain.errors import BadRequest, HubbubError, Internal, NotFound, Refusal, TooLarge
@@ -166,8 +166,7 @@ def _methods(request: Request) -> set[str]:
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     exact: set[str] = set()
     matching: set[str] = set()
-    for context in iter_route_contexts(request.app.routes):
-        route = context.original_route
+    for route in request.app.routes:
         if isinstance(route, APIRoute) and route.path_regex.match(path):
             matching |= route.methods or set()
             exact |= (route.methods or set()) if route.path == path else set()

@@ -6,7 +6,6 @@ There is no log-in. The caller may do everything, because only the system user o
 the socket.
 """
 
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import structlog
@@ -52,6 +51,7 @@ from hubbub.gateways.http.middleware import EdgeMiddleware
 from hubbub.gateways.http.site_settings import Settings
 from hubbub.gateways.http.strict_json import StrictRoute, reply
 from hubbub.metrics import CONTENT_TYPE
+from hubbub.version import __version__
 
 logger = structlog.get_logger(__name__)
 router = APIRouter(route_class=StrictRoute)
@@ -230,7 +230,7 @@ def create_operator_app(services: Services) -> FastAPI:
     """Return the application for the operator's socket. It must not listen anywhere else."""
     app = Application(
         title=f"{services.site.name}: the operator's interface",
-        version=version("hubbub"),
+        version=__version__,
         description=__doc__,
         docs_url=None,
         redoc_url=None,

@@ -12,7 +12,8 @@ from uvicorn.server import ServerState
 from hubbub.gateways.native.gateway import NO_HANDSHAKE, RETRY_AFTER, NativeGateway, opening
 from hubbub.gateways.uvicorn_protocols import BoundedHttpProtocol
 from hubbub.gateways.websocket.admission import Slot
-from hubbub.gateways.websocket.handshake import Rejection, client_address
+from hubbub.gateways.websocket.handshake import client_address
+from hubbub.gateways.websocket.rejection import Rejection
 from hubbub.protocol.headers import is_trusted, network
 
 FULL = Rejection(503, "The server has reached its connection limit. Try again in a few seconds.", RETRY_AFTER)

@@ -13,12 +13,10 @@ themselves: with a bearer token, or with the token in `hello` alone, the Origin 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from http import HTTPStatus
 from typing import Protocol
 
-import orjson
-
 from hubbub.domain.errors import Unauthenticated
+from hubbub.gateways.websocket.rejection import Rejection
 from hubbub.protocol import headers
 from hubbub.protocol.headers import Headers, client_address
 from hubbub.protocol.tokens import Credential
@@ -28,9 +26,6 @@ __all__ = ["Admitted", "Headers", "Rejection", "admit", "admit_hosted", "client_
 
 SUBPROTOCOL = "hubbub.v1"
 MAX_TOKEN = 4096
-
-_CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "bad_request",
-          429: "rate_limited", 431: "too_large", 503: "busy"}  # fmt: skip
 
 
 class OriginSettings(Protocol):
@@ -51,32 +46,6 @@ class Admitted:
 
     credentials: tuple[Credential, ...]
     subprotocol: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """The HTTP response that replaces the WebSocket: a status and a message."""
-
-    status: int
-    sentence: str
-    retry_after: int | None = None
-
-    def body(self) -> bytes:
-        """Return the JSON body."""
-        error: dict[str, object] = {"code": _CODES.get(self.status, "bad_request"), "message": self.sentence}
-        if self.retry_after is not None:
-            error["retry_after"] = self.retry_after
-        return orjson.dumps({"error": error})
-
-    def response(self) -> bytes:
-        """Return the complete HTTP/1.1 response, after which the connection closes."""
-        head = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        if self.retry_after is not None:
-            head.append(f"Retry-After: {self.retry_after}")
-        body = self.body()
-        head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "Cache-Control: no-store",
-                 "Connection: close", "", ""]  # fmt: skip
-        return "\r\n".join(head).encode("ascii") + body
 
 
 FULL = Rejection(503, "The server has reached its connection limit. Try again in a few seconds.", 5)

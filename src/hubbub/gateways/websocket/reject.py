@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from hubbub.gateways.websocket.handshake import Rejection
+from hubbub.gateways.websocket.rejection import Rejection
 from hubbub.gateways.websocket.scope import can_answer
 
 NOWHERE = Rejection(404, "There is no WebSocket endpoint at this address.")

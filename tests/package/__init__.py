@@ -1,0 +1,1 @@
+"""The package as users install it: into clean environments, with its extras."""
