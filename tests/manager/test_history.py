@@ -86,7 +86,18 @@ async def test_an_unknown_or_too_old_id_gets_the_last_messages_and_false(manager
     await manager.drained()
     ids = [json.loads(text)["id"] for text in witness.got]
     epoch = ids[0].partition("-")[0]
-    unknown = [ids[0], ids[3], "x", "-", f"{epoch}-11", f"{epoch}-", f"{epoch}-٣", f"{epoch}--1", f"0{ids[9]}", "9" * 99]
+    unknown = [
+        ids[0],
+        ids[3],
+        "x",
+        "-",
+        f"{epoch}-11",
+        f"{epoch}-",
+        f"{epoch}-٣",
+        f"{epoch}--1",
+        f"0{ids[9]}",
+        "9" * 99,
+    ]
     for since in unknown:
         peer = await entered(manager)
         assert manager.join(peer.socket, "a", since=since) is False

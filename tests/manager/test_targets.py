@@ -229,7 +229,9 @@ def test_a_user_is_never_equal_to_a_topic() -> None:
     assert User("1") != User(1)
 
 
-async def test_hooks_hear_of_all_who_join_and_leave(manager: ConnectionManager, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hooks_hear_of_all_who_join_and_leave(
+    manager: ConnectionManager, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: list[object] = []
 
     @manager.on_joined
