@@ -162,4 +162,3 @@ async def test_a_client_that_does_not_read_is_closed_within_the_time_for_it(monk
         await asyncio.wait_for(reading, 20)
     assert raised.value.code == 4001
     await asyncio.wait_for(manager.drained(), 20)
-
