@@ -162,8 +162,8 @@ def test_an_envelope_that_is_rubbish_is_unreadable(rubbish: bytes) -> None:
 @pytest.mark.parametrize(
     "envelope",
     [
-        Sent(b""), Sent(b"\n\xff", binary=True), Sent(b'{"n":1}', is_object=True), Sent(b"x", excluded=("a", 1, uuid4())),
-        Closed(1000, ""), Closed(4999, "Grüße"),
+        Sent(b""), Sent(b"\n\xff", binary=True), Sent(b'{"n":1}', is_object=True),
+        Sent(b"x", excluded=("a", 1, uuid4())), Closed(1000, ""), Closed(4999, "Grüße"),
     ],
 )  # fmt: skip
 def test_an_envelope_is_read_as_it_was_written(envelope: Sent | Closed) -> None:
