@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from bench.manager_instructions import Offer
 from starlette.websockets import WebSocket
 
-from bench.manager_instructions import Offer
 from hubbub import ConnectionManager
 from hubbub.gateways.websocket.starlette_sockets import EXTENSION, FramedWebSocket
 

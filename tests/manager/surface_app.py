@@ -20,7 +20,12 @@ from tests.support.waiting import eventually
 CLIENTS: dict[str, str | int | None] = {"phone": "ann", "laptop": "ann", "seven": 7, "eve": None}
 """The users of the clients."""
 ROOM, NUMBER, ID = "room", 5, UUID(int=1)
-TOPICS = {"phone": [ROOM], "laptop": [], "seven": [ROOM, NUMBER], "eve": [NUMBER, ID]}
+TOPICS: dict[str, list[str | int | UUID]] = {
+    "phone": [ROOM],
+    "laptop": [],
+    "seven": [ROOM, NUMBER],
+    "eve": [NUMBER, ID],
+}
 app = FastAPI()
 
 
@@ -198,7 +203,7 @@ async def listen(websocket: WebSocket, run: str, name: str) -> None:
     else:
         await manager.connect(websocket, user=CLIENTS[name])
     for topic in TOPICS[name]:
-        manager.join(websocket, topic)  # type: ignore[arg-type]
+        manager.join(websocket, topic)
     sockets[name] = websocket
     try:
         while True:

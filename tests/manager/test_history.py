@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -144,9 +145,10 @@ async def test_objects_get_an_id_and_other_messages_stay_as_they_are(manager: Co
     assert [{**each, "id": ""} for each in objects] == [{"id": "", "n": 1}, {"id": "", "n": 2}, {"id": ""}]
     assert len({each["id"] for each in objects}) == 3
     assert peer.got[3:] == ["[3]", "4", '{"n":5}', '{"n":6}', '{"n":7}']
-    for message in ({"id": None}, {"n": 1, "id": 5}):
+    taken: list[dict[str, Any]] = [{"id": None}, {"n": 1, "id": 5}]
+    for fields in taken:
         with pytest.raises(ValueError, match="Put it into another object"):
-            await manager.broadcast(message, topic="a")
+            await manager.broadcast(fields, topic="a")
     await manager.broadcast({"id": 1})
 
 

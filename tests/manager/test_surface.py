@@ -46,9 +46,8 @@ async def heard(client: ClientConnection) -> list[Any]:
                 if message == "end":
                     return found
                 found.append(message)
-    except ConnectionClosed as end:
-        assert end.rcvd is not None
-        return [*found, ("close", end.rcvd.code, end.rcvd.reason)]
+    except ConnectionClosed:
+        return [*found, ("close", client.close_code, client.close_reason)]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
