@@ -5,6 +5,7 @@ only sends never learns of it. Calling `receive` still returns the disconnect ev
 """
 
 import asyncio
+import math
 from collections import deque
 
 from starlette.types import Message as Event
@@ -31,20 +32,27 @@ class WatchedWebSocket(QueuedWebSocket):
     lost with it. It ends with the connection, which every server closes when the endpoint returns.
     """
 
-    __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted")
+    __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted", "closed_with")
 
     def __init__(self, socket: WebSocket, limit: int, lost: Lost) -> None:
         super().__init__(socket, limit, lost)
         self._ahead: deque[Event] = deque()
         self._ahead_size = 0
         self._ahead_task: asyncio.Task[None] | None = None
-        self._unread = 0
+        self._unread: float = 0
+        """Writes since the endpoint's last `receive`."""
+        self.closed_with: WebSocketDisconnect | None = None
+        """The code and the reason with which the manager has closed."""
         self._wanted = False
         """Whether the endpoint waits for a message, and receives by itself after it."""
 
     def write(self, blob: Blob) -> None:
         super().write(blob)
         self.sent()
+
+    def let_receive_first(self) -> None:
+        """Do not receive ahead before the endpoint's next `receive`: it may be in one already."""
+        self._unread = -math.inf
 
     def sent(self) -> None:
         """Count something sent, by the manager or by the application itself."""
@@ -75,11 +83,17 @@ class WatchedWebSocket(QueuedWebSocket):
             self._wanted = True
             await asyncio.wait({self._ahead_task})
         if not self._ahead:
-            return await super()._next()
-        event = self._ahead.popleft()
-        self._ahead_size -= _size(event)
+            event = await super()._next()
+        else:
+            event = self._ahead.popleft()
+            self._ahead_size -= _size(event)
         if event["type"] == "websocket.disconnect":
-            self._socket.client_state = WebSocketState.DISCONNECTED
+            # Servers differ in the code that follows an own Close.
+            return self._disconnect(self.closed_with) if self.closed_with is not None else self._left(event)
+        return event
+
+    def _left(self, event: Event) -> Event:
+        self._socket.client_state = WebSocketState.DISCONNECTED
         return event
 
 
