@@ -20,7 +20,8 @@ from hubbub.outbox.posts import OutboxPost
 from hubbub.storage import host_outbox as storage
 from hubbub.storage.host_outbox import HostOutbox
 from tests.engine.conftest import Store, store_at
-from tests.outbox.conftest import ENGINES, Host
+from tests.outbox.conftest import ENGINES
+from tests.outbox.host import Host
 from tests.support.postgres import Postgres
 from tests.support.waiting import eventually
 

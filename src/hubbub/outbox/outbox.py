@@ -1,18 +1,19 @@
 """The writing side of the outbox: the host application posts in its own transactions."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from hubbub.outbox import table as tables
 from hubbub.outbox.connections import database_kind, run, run_async
-from hubbub.outbox.posts import OutboxPost
+from hubbub.outbox.posts import HostUser, OutboxPost, host_users
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, MetaData, Table
 
+    from hubbub.domain.identities import Identity
     from hubbub.outbox.table import DatabaseKind
 
 PAGE = 100
@@ -65,14 +66,19 @@ class Outbox:
         room: str,
         text: str,
         as_bot: str | None = None,
-        as_user: tuple[str, str] | None = None,
+        as_user: "Identity | tuple[str, str] | None" = None,
+        room_name: str | None = None,
+        members: "Iterable[Identity | tuple[str, str]]" = (),
     ) -> str:
         """Post a message when the transaction of `connection` commits; return the id of the post.
 
-        The author is the bot with this name, or the user with this issuer and subject. Raises
-        ValueError for what could never be posted, such as a text that is too long.
+        The author is a bot of the host application, known by its key, or a user of it: an Identity,
+        which the chat creates or updates if need be, or the issuer and subject of a user it knows.
+        Without either it is the host's own bot. With `room_name`, a room that does not exist yet is
+        created, private and with these `members`. Raises ValueError for what could never be posted,
+        such as a text that is too long.
         """
-        parameters = _row(OutboxPost(token_hex(16), room, text, as_bot, as_user))
+        parameters = _row(room, text, as_bot, as_user, room_name, members)
         run(connection, self._insert, parameters)
         self._hint()
         return str(parameters["id"])
@@ -84,10 +90,12 @@ class Outbox:
         room: str,
         text: str,
         as_bot: str | None = None,
-        as_user: tuple[str, str] | None = None,
+        as_user: "Identity | tuple[str, str] | None" = None,
+        room_name: str | None = None,
+        members: "Iterable[Identity | tuple[str, str]]" = (),
     ) -> str:
         """Do what `post` does with an AsyncSession or AsyncConnection of SQLAlchemy or psycopg."""
-        parameters = _row(OutboxPost(token_hex(16), room, text, as_bot, as_user))
+        parameters = _row(room, text, as_bot, as_user, room_name, members)
         await run_async(connection, self._insert, parameters)
         self._hint()
         return str(parameters["id"])
@@ -144,6 +152,15 @@ class Outbox:
             wake()
 
 
-def _row(post: OutboxPost) -> dict[str, object]:
+def _row(
+    room: str,
+    text: str,
+    as_bot: str | None,
+    as_user: "Identity | tuple[str, str] | None",
+    room_name: str | None,
+    members: "Iterable[Identity | tuple[str, str]]",
+) -> dict[str, object]:
+    user = None if as_user is None else HostUser.of(as_user)
+    post = OutboxPost(token_hex(16), room, text, as_bot, user, room_name, host_users(members))
     now = time.time_ns() // 1_000_000
     return {"id": post.key, "room": post.room, "post": post.stored(), "created_at": now}
