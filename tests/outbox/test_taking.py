@@ -5,9 +5,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from hubbub.clock import Clock
@@ -16,12 +19,14 @@ from hubbub.domain.errors import Forbidden, NotFound, Unavailable
 from hubbub.domain.model import Actor
 from hubbub.engine import host_outbox
 from hubbub.engine.host_outbox import OutboxTaker
+from hubbub.outbox import Outbox
 from hubbub.outbox.posts import OutboxPost
 from hubbub.storage import host_outbox as storage
 from hubbub.storage.host_outbox import HostOutbox
 from tests.engine.conftest import Store, store_at
-from tests.outbox.conftest import ENGINES
-from tests.outbox.host import Host
+from tests.outbox.conftest import ENGINES, psycopg_address, sqlite_path
+from tests.outbox.host import Host, host_at
+from tests.support import depth
 from tests.support.postgres import Postgres
 from tests.support.waiting import eventually
 
@@ -219,7 +224,7 @@ async def test_a_file_that_does_not_exist_is_not_created(tmp_path: Path, chat: C
     assert not path.exists()
 
 
-@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///:memory:", "mysql+pymysql://a/b"])
+@pytest.mark.parametrize("address", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql+pymysql://a/b"])
 def test_an_address_that_leads_to_no_shared_database_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="address"):
         HostOutbox(address, None, None)
@@ -294,3 +299,110 @@ async def test_rows_that_the_owner_of_the_lock_leaves_are_taken_by_another_proce
         await eventually(lambda: chat.bodies() == ["one"], DEADLINE, "another process takes it over")
         await empty(host)
     silent.close()
+
+
+async def test_a_post_of_this_process_is_found_without_waiting_for_the_next_poll(
+    tmp_path: Path, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_outbox, "POLL", 10 * DEADLINE)
+    with host_at(f"sqlite:///{tmp_path / 'host.db'}") as host:
+        async with taking(host, chat.post):
+            await asyncio.to_thread(host.post, "one")
+            await eventually(lambda: chat.bodies() == ["one"], DEADLINE, "the hint is enough")
+
+
+@ENGINES
+async def test_a_post_of_another_process_is_found_by_polling(host: Host, chat: Chat) -> None:
+    async with taking(host, chat.post):
+        with host.transaction() as connection:
+            Outbox().post(connection, room="order:1", text="one")  # an outbox without a hint
+        await eventually(lambda: chat.bodies() == ["one"], DEADLINE, "polling finds it")
+
+
+@ENGINES
+async def test_the_host_does_not_wait_while_a_post_is_on_its_way(host: Host, chat: Chat) -> None:
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(post: OutboxPost) -> None:
+        under_way.set()
+        await go_on.wait()
+        await chat.post(post)
+
+    host.post("one")
+    async with taking(host, slow):
+        await asyncio.wait_for(under_way.wait(), DEADLINE)
+        if host.engine.name == "postgresql":
+            exclusive(host)
+        with closing(connect_impatient(host)) as connection:
+            host.outbox.post(connection, room="order:1", text="two")
+            connection.commit()
+        go_on.set()
+        await empty(host)
+    assert chat.bodies() == ["one", "two"]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_control_an_open_transaction_that_has_read_the_table_is_noticed(host: Host) -> None:
+    with host.transaction() as connection:
+        host.outbox.dead(connection)
+        with pytest.raises(OperationalError, match="could not obtain lock"):
+            exclusive(host)
+
+
+def exclusive(host: Host) -> None:
+    """Lock the whole table, which fails at once if a transaction that has read it is open."""
+    with host.transaction() as connection:
+        connection.execute(text("LOCK TABLE hubbub_outbox IN ACCESS EXCLUSIVE MODE NOWAIT"))
+
+
+def connect_impatient(host: Host) -> Any:
+    """Return a driver's connection that never waits for a lock."""
+    if host.engine.name == "sqlite":
+        return sqlite3.connect(sqlite_path(host.url), timeout=0)
+    return psycopg.connect(psycopg_address(host.url), options="-c lock_timeout=1ms")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+async def test_a_host_on_sqlite_writes_while_its_posts_are_taken_over(tmp_path: Path, chat: Chat, mode: str) -> None:
+    path = tmp_path / "host.db"
+    with host_at(f"sqlite:///{path}") as host, closing(sqlite3.connect(path)) as other:
+        assert other.execute(f"PRAGMA journal_mode={mode}").fetchone() == (mode,)
+
+        def write(first: int) -> None:
+            with closing(sqlite3.connect(path)) as connection:
+                for number in range(first, first + 50):
+                    connection.execute("INSERT INTO orders (id, text) VALUES (?, 'a')", [number])
+                    host.outbox.post(connection, room="order:1", text=str(number))
+                    connection.commit()
+
+        async with taking(host, chat.post):
+            await asyncio.gather(asyncio.to_thread(write, 0), asyncio.to_thread(write, 1_000))
+            await empty(host)
+        assert other.execute("PRAGMA journal_mode").fetchone() == (mode,), "the host decides on the mode"
+    posted = [int(body) for body in chat.bodies()]
+    for first in (0, 1_000):
+        assert [number for number in posted if first <= number < first + 1_000] == [*range(first, first + 50)]
+
+
+@ENGINES
+async def test_posts_of_concurrent_transactions_keep_the_order_of_each_writer_in_each_room(
+    host: Host, chat: Chat
+) -> None:
+    rooms, writers, count = ["order:1", "order:2"], 4, depth.rounds("posts of each writer", short=40, long=2_500)
+
+    def write(writer: int) -> None:
+        engine = create_engine(host.url, connect_args={"timeout": 60} if host.engine.name == "sqlite" else {})
+        with engine.connect() as connection:
+            for number in range(count):
+                host.outbox.post(connection, room=rooms[number % 2], text=f"{writer} {number}")
+                connection.commit()
+        engine.dispose()
+
+    async with taking(host, chat.post):
+        await asyncio.gather(*(asyncio.to_thread(write, writer) for writer in range(writers)))
+        await eventually(lambda: host.waiting() == 0, 40 * DEADLINE, "no row waits", every=0.2)
+    posted = [[tuple(map(int, body.split())) for body in chat.bodies(room)] for room in rooms]
+    assert sum(map(len, posted)) == writers * count
+    for index, bodies in enumerate(posted):
+        for writer in range(writers):
+            assert [number for by, number in bodies if by == writer] == [*range(index, count, 2)]

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, NullPool, bindparam, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hubbub.outbox import table as tables
 from hubbub.storage import postgresql
@@ -29,6 +30,8 @@ LOCK_KEY = 0x68756262_6F757462
 """The advisory lock of PostgreSQL, in the host's database: "hubboutb" in ASCII."""
 MOST_DEAD = 10_000
 """Rows that were given up and are kept. The oldest ones are deleted."""
+
+NO_ADDRESS = "an outbox that is taken over needs the address of a PostgreSQL database, or of a file of SQLite"
 
 WaitingRow = tuple[str, str, str, int]
 """Id, room, content, and the time in milliseconds since 1970."""
@@ -43,7 +46,10 @@ class HostOutbox:
     """
 
     def __init__(self, database: str | URL, schema: str | None, lock: Path | None) -> None:
-        url = make_url(database)
+        try:
+            url = make_url(database)
+        except ArgumentError:
+            raise ValueError(NO_ADDRESS) from None
         self._kind = url.get_backend_name()
         self._lock_file = lock
         self._name = tables.qualified(schema)
@@ -133,7 +139,7 @@ def _engine(url: URL) -> Engine:
     if kind == "postgresql":
         return postgresql.lock_engine(url.set(drivername="postgresql+psycopg"), "hubbub-outbox")
     if kind != "sqlite" or url.database in (None, "", ":memory:"):
-        raise ValueError("an outbox that is taken over needs the address of a PostgreSQL or of a file of SQLite")
+        raise ValueError(NO_ADDRESS)
     path = Path(os.path.abspath(str(url.database)))  # noqa: PTH100  the working directory may change later
     return create_engine("sqlite://", creator=lambda: _connect(path), poolclass=NullPool, hide_parameters=True)
 
