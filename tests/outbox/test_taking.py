@@ -33,6 +33,11 @@ from tests.support.waiting import eventually
 DEADLINE = 30.0
 
 
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_outbox, "POLL", 0.05)
+
+
 class Chat:
     """A journal with rooms named by the host, and the function that posts to them."""
 
@@ -152,10 +157,7 @@ async def test_what_cannot_be_posted_is_given_up_with_a_reason_and_the_rest_goes
 
 
 @ENGINES
-async def test_an_unexpected_error_holds_up_its_own_room_only_and_for_a_few_attempts(
-    host: Host, chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host_outbox, "POLL", 0.05)
+async def test_an_unexpected_error_holds_up_its_own_room_only_and_for_a_few_attempts(host: Host, chat: Chat) -> None:
     chat.refuse["bug"] = RuntimeError("a bug")
     bug, _ = host.post("bug", "after")
     async with taking(host, chat.post):
