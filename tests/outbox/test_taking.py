@@ -313,6 +313,16 @@ async def test_a_post_of_this_process_is_found_without_waiting_for_the_next_poll
             await eventually(lambda: chat.bodies() == ["one"], DEADLINE, "the hint is enough")
 
 
+def test_a_post_after_the_end_of_the_chat_is_written_all_the_same(tmp_path: Path) -> None:
+    async def taker() -> OutboxTaker:
+        return OutboxTaker(HostOutbox(f"sqlite:///{tmp_path / 'host.db'}", None, None), Chat.post, Clock())  # type: ignore[arg-type]
+
+    with host_at(f"sqlite:///{tmp_path / 'host.db'}") as host:
+        host.outbox.on_post(asyncio.run(taker()).hint)
+        host.post("one")
+        assert host.waiting() == 1
+
+
 @ENGINES
 async def test_a_post_of_another_process_is_found_by_polling(host: Host, chat: Chat) -> None:
     async with taking(host, chat.post):

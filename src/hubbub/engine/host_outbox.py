@@ -12,6 +12,7 @@ transaction is about to commit.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import uniform
 from typing import TypeVar
@@ -95,7 +96,7 @@ class OutboxTaker:
 
     def hint(self) -> None:
         """Look soon: a transaction with a post is about to commit. Any thread may call this."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
             self._loop.call_soon_threadsafe(self._hinted)
 
     def _hinted(self) -> None:

@@ -11,7 +11,7 @@ spares the work. On PostgreSQL it belongs to the session; on SQLite it is on a f
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -119,8 +119,9 @@ class HostOutbox:
         self._owns = self._lock_file is None
         self._locked.close()
         if connection is not None:
-            connection.invalidate()
-            connection.close()
+            with suppress(Exception):  # it may have ended already
+                connection.invalidate()
+                connection.close()
 
     def close(self) -> None:
         """Close the connection and release the lock."""
