@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.domain.model import SYSTEM
 from hubbub.engine import follower
 from hubbub.errors import HubbubError
+from hubbub.features.followers import dead_letters
 from hubbub.host import Event
+from hubbub.storage import followers
 from tests.mounted.host_app import HostApp
 from tests.support.waiting import eventually
 
@@ -95,10 +98,7 @@ async def test_an_event_that_always_fails_becomes_a_dead_letter_that_staff_sees(
             await chat.hubbub.messages.post("1", body)
         await eventually(lambda: seen == ["good"], DEADLINE, "the next event is handled")
         read = chat.hubbub._host.read
-        from hubbub.domain.model import SYSTEM
-        from hubbub.features import followers
-
-        (letter,) = await read(followers.dead_letters, SYSTEM, "host:note", "", 10)
+        (letter,) = await read(dead_letters, SYSTEM, "host:note", "", 10)
         assert (letter.seq, letter.reason) == (3, "TimeoutError")
 
 
@@ -164,17 +164,15 @@ async def test_a_callback_can_post_and_its_position_can_be_forgotten(new_chat: N
             await chat.hubbub.forget_callback("echo")
     later = new_chat()
     async with later.hubbub.lifespan():
-        names = [each.name for each in await stored(later)]
-        assert "host:echo" in names
+        assert "host:echo" in await stored(later)
         await later.hubbub.forget_callback("echo")
         await later.hubbub.forget_callback("echo")
-        assert "host:echo" not in [each.name for each in await stored(later)]
+        assert "host:echo" not in await stored(later)
 
 
-async def stored(chat: HostApp) -> list[object]:
-    from hubbub.storage import followers
-
-    return list(await chat.hubbub._host.read(followers.listing, "", 100))
+async def stored(chat: HostApp) -> list[str]:
+    found = await chat.hubbub._host.read(followers.listing, "", 100)
+    return [each.name for each in found]
 
 
 async def test_declarations_that_cannot_work_are_refused(new_chat: NewChat) -> None:

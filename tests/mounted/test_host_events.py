@@ -131,9 +131,9 @@ async def test_what_does_not_exist_or_is_malformed_is_refused(chat: HostApp) -> 
         await within(anext(chat.hubbub.events(topic="room:999")))
     with pytest.raises(ValueError, match="topic"):
         chat.hubbub.events(topic="security")
-    for arguments in ({}, {"room": 1, "topic": "site"}):
+    for room, topic in ((None, None), (1, "site")):
         with pytest.raises(TypeError):
-            chat.hubbub.events(**arguments)
+            chat.hubbub.events(room, topic=topic)
 
 
 async def test_iterators_end_with_the_server_and_go_on_at_their_position_after_a_restart(

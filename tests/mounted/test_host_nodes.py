@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hubbub import Identity
-from hubbub.features import rooms as room_handlers
 from hubbub.host import Event, Room
+from hubbub.storage import host_rooms
 from tests.mounted.host_app import HostApp
 from tests.support.asgi_socket import Socket
 from tests.support.postgres import Postgres
@@ -41,8 +41,8 @@ async def test_one_key_gets_one_room_whichever_node_is_asked(nodes: list[HostApp
 async def test_control_without_the_key_there_are_several_rooms(
     nodes: list[HostApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_handlers.host_rooms, "find", lambda connection, key: None)
-    monkeypatch.setattr(room_handlers.host_rooms, "add", lambda tx, key, room: None)
+    monkeypatch.setattr(host_rooms, "find", lambda connection, key: None)
+    monkeypatch.setattr(host_rooms, "add", lambda tx, key, room: None)
     assert len(set(await open_everywhere(nodes, "order:1"))) > 1
 
 

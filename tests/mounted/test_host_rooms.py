@@ -1,6 +1,7 @@
 """The host application opens rooms for its own objects, and sets their members."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -98,12 +99,15 @@ async def test_a_room_is_renamed_archived_and_restored_and_stays_that_of_its_key
     await rooms.archive(room)
     found = await rooms.room_for("order:42", name="Order 42")
     assert (found.id, found.archived, found.name) == (room.id, True, "Order 42 (paid)")
-    for call in (rooms.rename(room, "no"), rooms.add_members(room, [BOB]), rooms.set_members(room, [])):
+    calls: list[Coroutine[Any, Any, object]]
+    calls = [rooms.rename(room, "no"), rooms.add_members(room, [BOB]), rooms.set_members(room, [])]
+    for call in calls:
         with pytest.raises(Forbidden, match="archived"):
             await call
     await rooms.restore(room.id)
     await rooms.add_members(room, [BOB])
-    for call in (rooms.archive("order:43"), rooms.rename(999, "no"), rooms.members("order:43")):
+    calls = [rooms.archive("order:43"), rooms.rename(999, "no"), rooms.members("order:43")]
+    for call in calls:
         with pytest.raises(NotFound):
             await call
 
