@@ -157,3 +157,27 @@ async def test_without_authenticate_the_host_posts_as_a_bot_or_by_user_id(tmp_pa
         await hubbub.messages.post(room, "hello", by=bot.id)
         with pytest.raises(RuntimeError, match="authenticate"):
             await hubbub.users.provision(ADA)
+
+
+async def test_a_message_of_a_bot_is_shown_as_such_wherever_clients_read_it(chat: HostApp) -> None:
+    chat.people = {"a": ADA}
+    room = await chat.hubbub.rooms.room_for("order:42", name="Order 42", members=[ADA])
+    socket = Socket(chat.hubbub.app)
+    await socket.greet("a")
+    of_ada = await chat.hubbub.messages.post(room, "of Ada", by=ADA)
+    of_bot = await chat.hubbub.messages.post(room, "of the bot")
+    wanted = {of_ada.seq: None, of_bot.seq: True}
+    live = [await sent(socket) for _ in range(2)]
+    assert {frame["seq"]: frame.get("bot") for frame in live} == wanted
+    page = (await chat.ask("GET", f"/api/rooms/{room.id}/messages", "a")).json()["messages"]
+    assert {message["seq"]: message.get("bot") for message in page} == wanted
+    topic = f"/api/topics/room:{room.id}/events"
+    logged = (await chat.ask("GET", topic, "a", params={"after": of_ada.seq - 1})).json()["events"]
+    assert logged == live, "the log has what was sent"
+    bot = await chat.hubbub.users.bot()
+    members = (await chat.ask("GET", f"/api/rooms/{room.id}/members", "a")).json()["members"]
+    assert {member["id"]: member.get("bot") for member in members} == {
+        bot.id: True,
+        page[0]["by"]: None,
+    }
+    await socket.leave()

@@ -202,7 +202,7 @@ def search(connection: Connection, actor: Actor, room: int, text: str, limit: in
 
 def _page(connection: Connection, room: int, found: list[Member], limit: int) -> dict[str, object]:
     return {
-        "members": [member.model_dump() for member in found[:limit]],
+        "members": [member.model_dump(exclude_none=True) for member in found[:limit]],
         "more": len(found) > limit,
         "heads": log.heads(connection, [room_topic(room)]),
     }

@@ -198,7 +198,7 @@ def detail(connection: Connection, user: int, room: int) -> dict[str, object]:
     shown = members.listing(connection, room, 0, MEMBERS_SHOWN + 1) if seen.joined else []
     return {
         "room": seen.model_dump(exclude_none=True),
-        "members": [member.model_dump() for member in shown[:MEMBERS_SHOWN]],
+        "members": [member.model_dump(exclude_none=True) for member in shown[:MEMBERS_SHOWN]],
         "more_members": len(shown) > MEMBERS_SHOWN,
         "heads": log.heads(connection, [room_topic(room)]) if seen.joined else {},
     }

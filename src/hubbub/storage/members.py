@@ -173,14 +173,15 @@ def search(connection: Connection, room: int, text: str, limit: int) -> list[Mem
 
 def _members(room: int) -> Select[Any]:
     return (
-        select(users.c.id, users.c.name, members.c.role, members.c.joined_at)
+        select(users.c.id, users.c.name, users.c.bot, members.c.role, members.c.joined_at)
         .join_from(members, users, users.c.id == members.c.user)
         .where(members.c.room == room)
     )
 
 
 def _member(row: Row[Any]) -> Member:
-    return Member(id=row.id, name=row.name, role=RoomRole(row.role), joined_at=timestamp(row.joined_at))
+    bot, role = True if row.bot else None, RoomRole(row.role)
+    return Member(id=row.id, name=row.name, bot=bot, role=role, joined_at=timestamp(row.joined_at))
 
 
 def _find() -> Select[Any]:
