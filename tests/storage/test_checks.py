@@ -27,6 +27,7 @@ VALID: dict[str, Row] = {
     },
     "rooms": {"id": 6, "kind": "private", "name": "A", "created_at": NOW, "members": 0},
     "participants": {"room": ROOM, "user": USER},
+    "host_rooms": {"key": "order:42", "room": ROOM},
     "members": {
         "room": ROOM, "user": USER, "role": "member", "joined_seq": 1, "joined_at": NOW, "read_seq": 0, "read_n": 0,
     },
@@ -131,7 +132,7 @@ def test_every_check_has_a_value_here_that_it_refuses() -> None:
     flags = {
         name
         for name in named
-        if name.endswith(("_disabled", "_browser", "_archived", "_favourite", "_muted", "_confirmed"))
+        if name.endswith(("_disabled", "_browser", "_archived", "_favourite", "_muted", "_bot", "_confirmed"))
     }
     assert named - flags - {"invites_signup"} == WRONG.keys(), "add a wrong value for the new check"
 

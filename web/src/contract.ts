@@ -449,6 +449,8 @@ export interface Member {
   /** The user's id. */
   id: number;
   name: string;
+  /** True for a bot of the host application, else left out. */
+  bot?: boolean;
   /** The member's role in the room. */
   role: RoomRole;
   joined_at: string;
@@ -604,6 +606,8 @@ export interface Message {
   by: number;
   /** The author's current name; a neutral one if the account was deleted. */
   name: string;
+  /** True if the author is a bot of the host application, else left out. */
+  bot?: boolean;
   /** The idempotency key the author sent. */
   key: string;
   /** Null if the message was deleted. */
@@ -700,6 +704,8 @@ export interface MessageSent {
   by: number;
   /** The author's name. */
   name: string;
+  /** True if the author is a bot of the host application, else left out. */
+  bot?: boolean;
   /** The number of the message in its room, counted from 1 without gaps. */
   n: number;
   /** The idempotency key of the command. The author's client finds the message in its queue by it. */

@@ -150,6 +150,8 @@ class Services:
     """Answers over HTTP that are being sent."""
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
+    host_readers: set[Stream] = field(default_factory=set)
+    """What reads the log for the host application, and ends as the streams do."""
     site_presence: "SitePresence | None" = None
     """Set on a node with a bus."""
     number: int = 0

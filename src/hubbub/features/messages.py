@@ -189,6 +189,8 @@ def _append(
     head.n += 1
     reply_to = command.reply_to if isinstance(command, SendMessage) else None
     optional: dict[str, Any] = {}  # most messages have none of these, and None costs time to validate
+    if actor.bot:
+        optional["bot"] = True
     if reply_to is not None:
         optional["reply_to"] = reply_to
     if forwarded is not None:

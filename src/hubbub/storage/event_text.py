@@ -58,6 +58,8 @@ class Row(NamedTuple):
     reply_to: int | None
     forwarded: str | None
     mentions: str | None
+    bot: bool | None
+    """Whether the author is a bot."""
 
 
 def type_of(row: Sequence[Any]) -> str:
@@ -77,7 +79,7 @@ def reader(topic: str, room: int) -> Callable[[Sequence[Any]], bytes]:
     dumps = orjson.dumps
 
     def read(row: Sequence[Any]) -> bytes:
-        seq, at, n, number, word, text, body, reply_to, forwarded, mentions = row
+        seq, at, n, number, word, text, body, reply_to, forwarded, mentions, bot = row
         time = times.get(at)
         if time is None:
             time = times[at] = f'","at":"{timestamp(at)}"'.encode()
@@ -88,7 +90,8 @@ def reader(topic: str, room: int) -> Callable[[Sequence[Any]], bytes]:
             return b'%b%d,"type":"%b%b%b%b' % (begin, seq, word.encode(), time, b"," if len(own) > 1 else b"", own)
         author = authors.get(number)
         if author is None:
-            author = authors[number] = b'%b%d,"name":%b,"n":' % (middle, number, dumps(text))
+            sign = b',"bot":true' if bot else b""
+            author = authors[number] = b'%b%d,"name":%b%b,"n":' % (middle, number, dumps(text), sign)
         more = b"}"
         if mentions:
             more = b',"mentions":%b}' % mentions.encode()

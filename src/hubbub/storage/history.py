@@ -40,6 +40,7 @@ class HistoryRow(NamedTuple):
     edited_at: int | None
     deleted_at: int | None
     pinned_seq: int | None
+    bot: bool
 
 
 class FoundRow(NamedTuple):
@@ -60,6 +61,7 @@ class FoundRow(NamedTuple):
     edited_at: int | None
     deleted_at: int | None
     pinned_seq: int | None
+    bot: bool
 
 
 class RoomView(NamedTuple):
@@ -151,11 +153,13 @@ def _wire(
     room: int, row: Sequence[Any], reacted: list[dict[str, Any]], forwarded: dict[str, Any] | None
 ) -> WireMessage:
     """Return the message of a HistoryRow."""
-    seq, n, at, author, name, key, body, reply_to, _, mentions, edited_at, deleted_at, pinned_seq = row
+    seq, n, at, author, name, key, body, reply_to, _, mentions, edited_at, deleted_at, pinned_seq, bot = row
     message: WireMessage = {
         "room": room, "seq": seq, "n": n, "at": timestamp(at), "by": author, "name": name,
         "key": key, "body": body, "deleted": deleted_at is not None,
     }  # fmt: skip
+    if bot:
+        message["bot"] = True
     if edited_at is not None:
         message["edited_at"] = timestamp(edited_at)
     if reply_to is not None:
@@ -178,7 +182,7 @@ def _source() -> FromClause:
 
 
 def _columns(fields: Iterable[str] = HistoryRow._fields) -> list[Any]:
-    others = {"name": users.c.name} | {column.name: column for _, column in SHOWN}
+    others = {"name": users.c.name, "bot": users.c.bot} | {column.name: column for _, column in SHOWN}
     return [others[name] if name in others else messages.c[name] for name in fields]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     Connection,
     Dialect,
     Executable,
@@ -301,11 +302,12 @@ EDITED = messages.alias("edited")
 SENT = (
     messages.c.seq, messages.c.at, messages.c.n, messages.c.author, messages.c.key, users.c.name, messages.c.body,
     messages.c.reply_to, messages.c.forwarded, func.coalesce(messages.c.sent_mentions, messages.c.mentions),
+    users.c.bot,
 )  # fmt: skip
-NO_NUMBER, NO_TEXT = cast(null(), BIG), cast(null(), TEXT)
+NO_NUMBER, NO_TEXT, NO_FLAG = cast(null(), BIG), cast(null(), TEXT), cast(null(), Boolean())
 LOGGED = (
     log.c.seq, log.c.at, NO_NUMBER, log.c.message, log.c.type, log.c.text, EDITED.c.body,
-    NO_NUMBER, NO_TEXT, NO_TEXT,
+    NO_NUMBER, NO_TEXT, NO_TEXT, NO_FLAG,
 )  # fmt: skip
 """The columns of `event_text.Row`, of entries that messages are, and of those in the log."""
 

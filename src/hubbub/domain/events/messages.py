@@ -12,6 +12,8 @@ class MessageSent(RoomEvent):
     """The author's id."""
     name: str
     """The author's name."""
+    bot: bool | Absent = None
+    """True if the author is a bot of the host application, else left out."""
     n: int
     """The number of the message in its room, counted from 1 without gaps."""
     key: str

@@ -60,6 +60,8 @@ class Message(Wire):
     """The author's id."""
     name: str
     """The author's current name; a neutral one if the account was deleted."""
+    bot: bool | Absent = None
+    """True if the author is a bot of the host application, else left out."""
     key: str
     """The idempotency key the author sent."""
     body: str | None

@@ -76,6 +76,8 @@ class Member(Wire):
     id: int
     """The user's id."""
     name: str
+    bot: bool | Absent = None
+    """True for a bot of the host application, else left out."""
     role: RoomRole
     """The member's role in the room."""
     joined_at: Timestamp

@@ -10,7 +10,7 @@ from alembic import op
 from hubbub.domain.names import plain, search_key, skeleton
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 PAGE = 5_000
 

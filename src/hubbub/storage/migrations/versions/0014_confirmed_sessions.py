@@ -8,10 +8,8 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            "ALTER TABLE sessions ADD COLUMN confirmed BOOLEAN NOT NULL DEFAULT 1 "
-            "CONSTRAINT sessions_confirmed CHECK (confirmed IN (0, 1))"
-        )
-    else:
-        op.add_column("sessions", sa.Column("confirmed", sa.Boolean(), nullable=False, server_default=sa.true()))
+    # PostgreSQL has a type for truth values. Alembic puts the check of a column into ADD COLUMN.
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    checks = [sa.CheckConstraint("confirmed IN (0, 1)", name="sessions_confirmed")] if is_sqlite else []
+    column = sa.Column("confirmed", sa.Boolean(), *checks, nullable=False, server_default=sa.true())
+    op.add_column("sessions", column)
