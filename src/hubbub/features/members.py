@@ -111,7 +111,8 @@ def change(request: Request[ChangeMembers], tx: Transaction) -> MembersAnswer:
         if account is None or account.disabled:
             raise NotFound()
         rules.may_add(actor, room, account.role, banned=user in banned)
-    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, new) if new else ())
+    full = rooms.users_at_room_limit(tx.connection, actor.id, new, by_host=True) if new else ()
+    rules.may_join_more(actor, full)
     for user, (name, role) in gone.items():
         event = MemberRemoved(room=room.id, user=user, user_name=name, by=actor.id)
         end_membership(tx, event, role, why="removed")

@@ -98,7 +98,7 @@ def open_host_room(request: Request[OpenHostRoom], tx: Transaction) -> HostRoomA
         raise Forbidden(CLOSED)
     others = [user for user in dict.fromkeys(command.members) if user != actor.id]
     names = _names(tx, others) | {actor.id: actor.name}
-    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, actor.id, list(names), by_host=True))
     if command.kind_of_room == "public" and rooms.name_taken(tx.connection, command.name):
         raise Conflict(NAME_TAKEN)
     new = rooms.NewRoomRow(

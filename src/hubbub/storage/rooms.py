@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    false,
     func,
     insert,
     literal,
@@ -121,18 +122,21 @@ def direct(connection: Connection, key: str) -> int | None:
     return found
 
 
-def users_at_room_limit(connection: Connection, actor: int, people: Collection[int]) -> set[int]:
+def users_at_room_limit(
+    connection: Connection, actor: int, people: Collection[int], *, by_host: bool = False
+) -> set[int]:
     """Return those of `people` whom the actor can't bring into one more room.
 
     The actor is one of them, or adds them. Rooms into which other users have put someone use up
-    none of the user's own. Direct rooms do not count, since other users create them.
+    none of the user's own. Direct rooms do not count, since other users create them. The host
+    application (`by_host`) may bring a user into any number of rooms up to the limit for all.
     """
     came = case((members.c.added_by.is_(None), 1), else_=0)
     from_actor = case((members.c.added_by == actor, 1), else_=0)
     own, added, by_actor = func.sum(came), func.sum(1 - came), func.sum(from_actor)
     full = or_(
         and_(members.c.user == actor, own >= MAX_ROOMS),
-        and_(members.c.user != actor, or_(added >= MAX_ROOMS, by_actor >= MAX_ADDED)),
+        and_(members.c.user != actor, or_(added >= MAX_ROOMS, false() if by_host else by_actor >= MAX_ADDED)),
     )
     query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
     query = query.join(users, users.c.id == members.c.user)
