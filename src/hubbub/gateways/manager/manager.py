@@ -64,10 +64,11 @@ class ConnectionManager:
 
     Messages are text, bytes, or JSON; see `Message`. `broadcast` and `send_personal_message` are
     coroutine functions that take effect at their first step: each connection gets its messages in
-    the order of the calls. They do not wait for clients, except in a burst: after 1 MiB within a
-    second, a call waits until the clients have it, at most a second for each MiB. A client that
-    does not keep up is closed with code 4008 once more than `outbox_bytes` were added while it had
-    older messages to read; the others are not affected.
+    the order of the calls. They do not wait for clients, except in a burst: after 4 MiB within two
+    seconds, a call waits until the clients have it, at most two seconds for each 4 MiB.
+
+    A client that does not keep up is closed with code 4008 once more than `outbox_bytes` were added
+    while it had older messages to read; the others are not affected.
 
     A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if
     it only sends, from `send_personal_message` to it and from `broadcast` in the task that
