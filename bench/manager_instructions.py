@@ -1,6 +1,6 @@
 """Count the instructions of a broadcast by ConnectionManager, in process, with transports that take everything.
 
-    python -m bench.manager_instructions [--source FOLDER]
+    python -m bench.manager_instructions [WORK ...] [--source FOLDER]
 
 Counts do not depend on what else the machine does: `--source` is the `src` folder of another
 commit. Valgrind runs the manager (`valgrind --tool=callgrind`) without a server.
@@ -105,8 +105,8 @@ WORK: dict[str, tuple[int, bool, Work, int, str]] = {
 """The connections, their kind, the work, the calls in it, and its description."""
 
 
-async def run() -> None:
-    for readers, framed, work, _, _ in WORK.values():
+async def run(names: list[str]) -> None:
+    for readers, framed, work, _, _ in map(WORK.__getitem__, names):
         crowd = Crowd(readers, framed=framed)
         await crowd.connect()
         for _ in range(ROUNDS):
@@ -119,30 +119,32 @@ async def run() -> None:
             getattr(os, MARK)(0)
 
 
-def measure(source: Path) -> list[float]:
+def measure(names: list[str], source: Path) -> list[float]:
     """Return the instructions of one call of each work."""
     with folder() as place:
         environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{source}:{Path.cwd()}"}
-        command = [sys.executable, "-m", "bench.manager_instructions", "--run"]
+        command = [sys.executable, "-m", "bench.manager_instructions", *names, "--run"]
         valgrind = ["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={place}/profile"]
         subprocess.run([*valgrind, *command], env=environment, check=True, capture_output=True)
         return [
             total(place / f"profile.{2 * ROUNDS * (index + 1)}") / REPEATS / calls
-            for index, (_, _, _, calls, _) in enumerate(WORK.values())
+            for index, (_, _, _, calls, _) in enumerate(map(WORK.__getitem__, names))
         ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", nargs="*", choices=[*WORK, []], help=", ".join(WORK))
     parser.add_argument("--source", type=Path, default=Path("src"))
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run:
         with asyncio.Runner(loop_factory=StoppedLoop) as runner:
-            runner.run(run())
+            runner.run(run(given.work))
         return
-    for (*_, described), instructions in zip(WORK.values(), measure(given.source.resolve()), strict=True):
-        print(f"{described}: {instructions:,.0f} instructions")
+    names = given.work or list(WORK)
+    for name, instructions in zip(names, measure(names, given.source.resolve()), strict=True):
+        print(f"{WORK[name][4]}: {instructions:,.0f} instructions")
 
 
 if __name__ == "__main__":

@@ -64,10 +64,11 @@ class ConnectionManager:
 
     Messages are text, bytes, or JSON; see `Message`. `broadcast` and `send_personal_message` are
     coroutine functions that take effect at their first step: each connection gets its messages in
-    the order of the calls. They do not wait for clients, except in a burst: after 1 MiB within a
-    second, a call waits until the clients have it, at most a second for each MiB. A client that
-    does not keep up is closed with code 4008 once more than `outbox_bytes` were added while it had
-    older messages to read; the others are not affected.
+    the order of the calls. They do not wait for clients, except in a burst: after 4 MiB within two
+    seconds, a call waits until the clients have it, at most two seconds for each 4 MiB.
+
+    A client that does not keep up is closed with code 4008 once more than `outbox_bytes` were added
+    while it had older messages to read; the others are not affected.
 
     A client that has left is dropped. Its endpoint gets WebSocketDisconnect: from `receive`, or, if
     it only sends, from `send_personal_message` to it and from `broadcast` in the task that
@@ -93,6 +94,8 @@ class ConnectionManager:
         self._outbox_bytes = outbox_bytes
         self._bus = BusOptions(bus) if isinstance(bus, str) else bus
         self._history_length = history
+        self._is_plain = bus is None and not history
+        """Whether a text needs nothing but the fan-out."""
         self._history: History | None = None
         self._others: Others | None = None
         self._process = 0
@@ -253,21 +256,25 @@ class ConnectionManager:
         more than 1 MiB.
         """
         fanout = self._current()
-        if misplaced:
-            raise TypeError(MISPLACED)
-        if topic is not None and type(topic) is not str:
-            check_name(topic, "topic")
-        if type(message) is str and exclude is None and self._history is None:
+        if (
+            type(message) is str
+            and self._is_plain
+            and exclude is None
+            and (topic is None or type(topic) is str)
+            and not misplaced
+        ):
             data = message.encode()
-            if self._others is not None:
-                self._others.send(topic, data)
             fanout.broadcast(data, topic)
         else:
-            data = self._broadcast(encode(message), topic, exclude)
+            if misplaced:
+                raise TypeError(MISPLACED)
+            data = self._broadcast(message, topic, exclude)
         self._owners.check()
         self._left_to_burst -= len(data) + OVERHEAD
-        if self._left_to_burst < 0 or (self._others is not None and self._others.waiting > QUEUE):
+        if self._left_to_burst < 0:
             await self._wait()
+        elif self._others is not None and self._others.waiting > QUEUE:
+            await asyncio.sleep(0)
 
     broadcast.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
@@ -389,8 +396,11 @@ class ConnectionManager:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _broadcast(self, payload: Payload, topic: Name | None, exclude: object) -> bytes:
+    def _broadcast(self, message: Message, topic: Name | None, exclude: object) -> bytes:
         """Send to all or to a topic, here and in the other processes. Return what was sent."""
+        if topic is not None:
+            check_name(topic, "topic")
+        payload = encode(message)
         sockets, users = self._excluded(exclude)
         keeps = self._history is not None and topic is not None
         prepared = None
