@@ -22,7 +22,8 @@ from tests.support.documents import ROOT
 
 OTHERS = frozenset({
     ".", "age", "cd", "cp", "curl", "date", "docker", "echo", "env", "export", "find", "grep", "gunicorn", "helm",
-    "journalctl", "jq", "kubectl", "pip", "python", "python3", "sudo", "systemctl", "tee", "useradd", "uvicorn",
+    "journalctl", "jq", "kubectl", "mkdir", "pip", "python", "python3", "set", "sudo", "systemctl", "tee", "useradd",
+    "uvicorn",
 })  # fmt: skip
 """Programs of other projects, of which only the arguments that concern Hubbub are checked."""
 OUR_VARIABLES = re.compile(rf"\b({PREFIX}[A-Z_]+)\b")
