@@ -2,7 +2,7 @@
 
 - Python: a test module that names the page and the block's file runs it.
 - Shell: the commands, settings, routes and files exist. Pages in `test_sessions.PAGES` are run.
-- Formats: parsed. The operations page's configurations run in tests/proxy and tests/deploy.
+- Formats: parsed. Configurations run in tests/proxy and tests/deploy.
 - What nothing runs is in NOT_RUN, with the reason.
 """
 
@@ -27,8 +27,12 @@ NOT_RUN = {
     "docs/protocol.md": "generated: the examples are recorded from a running server (`make contract`)",
 }
 SHELL = {"sh", INDENTED}
-BY_OTHERS = {"ini": "tests/deploy/test_files.py", "nginx": "tests/proxy/front.py", "caddyfile": "tests/proxy/front.py"}
-"""Languages of configurations that a real program of the tests reads from the page."""
+BY_OTHERS = {
+    "ini": ("docs/operations.md", "tests/deploy/test_files.py"),
+    "nginx": ("docs/proxy.md", "tests/proxy/front.py"),
+    "caddyfile": ("docs/proxy.md", "tests/proxy/front.py"),
+}
+"""Languages of configurations: the page from which a test gives them to the real program, and the test."""
 RUN = {page.relative_to(ROOT).as_posix() for page in PAGES}
 BLOCKS = [block for block in all_blocks() if block.page not in NOT_RUN]
 
@@ -70,9 +74,7 @@ def unchecked(block: Block) -> list[str]:
             return wrong(node, block.text)
         case "text" if block.page in RUN:
             return []  # what the block before prints: test_sessions compares it
-        case "nginx" | "caddyfile" | "ini" if block.page == "docs/operations.md":
-            return []
-        case "caddyfile" if block.text in (ROOT / "docs" / "operations.md").read_text():
+        case "nginx" | "caddyfile" | "ini" if block.text in (ROOT / BY_OTHERS[block.language][0]).read_text():
             return []
         case _:
             return [f"nothing checks the language {block.language or '(none)'}"]
@@ -105,9 +107,10 @@ def test_exceptions_are_pages_that_exist() -> None:
 
 
 @pytest.mark.parametrize("language", BY_OTHERS)
-def test_another_test_reads_the_configurations_of_the_operations_page(language: str) -> None:
-    source = (ROOT / BY_OTHERS[language]).read_text()
-    assert "operations.md" in source
+def test_another_test_reads_the_configurations_of_the_page(language: str) -> None:
+    page, test = BY_OTHERS[language]
+    source = (ROOT / test).read_text()
+    assert Path(page).name in source
     assert re.search(r"```(ini|\\w\+)", source)
 
 
