@@ -26,6 +26,8 @@ OTHERS = frozenset({
     "uvicorn",
 })  # fmt: skip
 """Programs of other projects, of which only the arguments that concern Hubbub are checked."""
+OTHER_SERVER = 8001
+"""The port of the host applications of pages, whose routes a test can only find by running them."""
 OUR_VARIABLES = re.compile(rf"\b({PREFIX}[A-Z_]+)\b")
 SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 FILES = re.compile(r"(?<![\w/.-])((?:deploy|examples|scripts|contract|bench|tests)/[\w./-]+)")
@@ -125,7 +127,8 @@ def _of_hubbub(arguments: list[str]) -> Iterator[str]:
 def _of_curl(words: list[str]) -> Iterator[str]:
     for word in words[1:]:
         url = urlsplit(word)
-        if url.scheme in {"http", "https"} and not _is_route(url.path.removeprefix("/chat")):
+        ours = url.scheme in {"http", "https"} and url.port != OTHER_SERVER
+        if ours and not _is_route(url.path.removeprefix("/chat")):
             yield f"there is no route {url.path}"
 
 

@@ -1,7 +1,7 @@
 """Run a page from top to bottom, as a reader does: its files in one folder, its commands in one shell.
 
-Servers that a page starts run in the background until the page ends. Port 8000 is replaced by a
-free one. A `text` block after a `sh` block is what it prints; `…` stands for anything.
+Servers that a page starts run in the background until the page ends. The ports 8000 and 8001 are
+replaced by free ones. A `text` block after a `sh` block is what it prints; `…` stands for anything.
 
 What is not run is listed in OUTSIDE, and why.
 """
@@ -9,8 +9,10 @@ What is not run is listed in OUTSIDE, and why.
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.documents import ROOT, Block, blocks_in
@@ -22,17 +24,19 @@ OUTSIDE = {
     "sudo": "changes the machine",
     "| sudo": "changes the machine",
 }
-SERVES = re.compile(r"(?:\w+=\S+ )*(?:hubbub serve|uvicorn|gunicorn|hypercorn|granian)\b")
+SERVES = re.compile(r"(?:\w+=(?:'[^']*'|\S+) )*(?:hubbub serve|uvicorn|gunicorn|hypercorn|granian)\b")
 MARK = "-- end of block --"
-DEADLINE = 300
+DEADLINE = 150
 
 PRELUDE = """
 set -eu -o pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
 serves() {
+    local port=$1
+    shift
     "$@" >>server.log 2>&1 &
     for _ in $(seq 600); do
-        if curl --silent --output /dev/null "http://127.0.0.1:$PORT/"; then return; fi
+        if curl --silent --output /dev/null "http://127.0.0.1:$port/"; then return; fi
         kill -0 $! 2>/dev/null || break
         sleep 0.1
     done
@@ -70,16 +74,30 @@ def is_outside(command: str) -> bool:
     return any(command.startswith(name) or (name.startswith("|") and name in command) for name in OUTSIDE)
 
 
-def script(blocks: list[Block], port: int) -> str:
+class Ports:
+    """Free ports for the two that pages use."""
+
+    def __init__(self) -> None:
+        self.first, self.second = str(free_port()), str(free_port())
+
+    def free(self, text: str) -> str:
+        return text.replace("8000", self.first).replace("8001", self.second)
+
+    def shown(self, text: str) -> str:
+        return text.replace(self.first, "8000").replace(self.second, "8001")
+
+
+def script(blocks: list[Block], ports: Ports) -> str:
     """Return the shell script of a page."""
     parts = [PRELUDE]
     for block in blocks:
         if block.language != "sh":
             continue
-        for line in lines(block.text.replace("8000", str(port))):
+        for line in lines(ports.free(block.text)):
             if is_outside(line):
                 continue
-            parts.append(f"serves env {line}" if SERVES.match(line) else line)
+            port = ports.second if ports.second in line else ports.first
+            parts.append(f"serves {port} env {line}" if SERVES.match(line) else line)
         parts.append(f"echo {shlex.quote(MARK)}")
     return "\n".join(parts) + "\n"
 
@@ -90,28 +108,31 @@ def run(page: Path, folder: Path) -> tuple[list[Block], list[str]]:
     Fails with what the shell printed if a command fails.
     """
     name = page.relative_to(ROOT).as_posix() if page.is_relative_to(ROOT) else page.name
-    blocks, port = blocks_in(page.read_text(), name), free_port()
+    blocks, ports = blocks_in(page.read_text(), name), Ports()
     for block in blocks:
         if block.name:
-            (folder / block.name).write_text(block.text.replace("8000", str(port)))
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+            (folder / block.name).write_text(ports.free(block.text))
     environment = {
         "HOME": str(folder),
         "LANG": "C.UTF-8",
-        "PATH": path,
-        "PORT": str(port),
-        "HUBBUB_PORT": str(port),
-        "UVICORN_PORT": str(port),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "HUBBUB_PORT": ports.first,
+        "UVICORN_PORT": ports.first,
     }
-    done = subprocess.run(
-        ["bash", "-c", script(blocks, port)],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False,
+    shell = subprocess.Popen(
+        ["bash", "-c", script(blocks, ports)], cwd=folder, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
+    try:
+        printed, errors = shell.communicate(timeout=DEADLINE)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)  # the shell of a page that does not end, and its servers
     log = folder / "server.log"
-    said = done.stdout + done.stderr + (log.read_text() if log.exists() else "")
-    assert done.returncode == 0, said
+    said = printed + errors + (log.read_text() if log.exists() else "")
+    assert shell.returncode == 0, said
     assert "Traceback" not in said, said
-    return blocks, [part.strip("\n").replace(str(port), "8000") for part in done.stdout.split(MARK)[:-1]]
+    return blocks, [ports.shown(part.strip("\n")) for part in printed.split(MARK)[:-1]]
 
 
 def differences(blocks: list[Block], outputs: list[str]) -> list[str]:

@@ -52,9 +52,15 @@ def runners(page: str) -> list[Path]:
 
 
 def is_run(block: Block) -> bool:
-    """Return whether a test names the file of a Python block, with or without `.py`."""
+    """Return whether a test names the file of a Python block, with or without `.py`.
+
+    On a page that runs from top to bottom, its commands or its other programs do.
+    """
     names = {block.name, block.name.removesuffix(".py")}
-    return block.page in RUN or any(names & strings(path) for path in runners(block.page))
+    if block.page in RUN:
+        others = (each.text for each in all_blocks() if each.page == block.page and each != block)
+        return any(re.search(rf"\b{re.escape(name)}\b", text) for text in others for name in names)
+    return any(names & strings(path) for path in runners(block.page))
 
 
 def unchecked(block: Block) -> list[str]:
