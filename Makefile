@@ -62,7 +62,7 @@ check: setup
 # An environment of its own: the theme has 13,000 files, which `make run` and `make test` do not need.
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(DOCS)/installed
-	$(DOCS)/bin/mkdocs --quiet build
+	$(DOCS)/bin/mkdocs build  # --quiet would hide warnings from strict mode
 
 $(DOCS)/installed: requirements/docs.txt
 	@test -n "$(PYTHON)" || { echo "Hubbub needs Python 3.11 or newer, and none is on the PATH."; exit 1; }

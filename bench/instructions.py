@@ -231,7 +231,7 @@ def measure(names: list[str], source: Path, keep: Path | None) -> list[tuple[flo
         for index, (name, (units, statements)) in enumerate(zip(names, counted, strict=True)):
             # The first profile of a round is of what came before it.
             profiles = [place / f"profile.{2 * (index * ROUNDS + number) + 2}" for number in range(1, ROUNDS)]
-            found.append((sum(map(_total, profiles)) / len(profiles) / units, statements / units))
+            found.append((sum(map(total, profiles)) / len(profiles) / units, statements / units))
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(profiles[-1], keep / name)
@@ -244,7 +244,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def _total(profile: Path) -> int:
+def total(profile: Path) -> int:
     found = re.findall(r"^totals: (\d+)", profile.read_text(errors="replace"), re.MULTILINE)
     return int(found[-1])
 

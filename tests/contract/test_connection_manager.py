@@ -204,7 +204,7 @@ def test_the_manager_needs_no_arguments_and_has_the_interface_of_the_tutorial() 
         import asyncio
         async def later() -> None:
             await manager.broadcast("nobody")
-            await manager.broadcast("nobody", "a topic")
+            await manager.broadcast("nobody", topic="a topic")
         asyncio.run(later())
         asyncio.run(later())
     """

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 STORED = Path(__file__).with_name("api.txt")
-MODULES = ("hubbub", "hubbub.client")
+MODULES = ("hubbub", "hubbub.client", "hubbub.testing")
 UVICORNS = {"BoundedHttpProtocol", "WebSocketProtocol"}
 """Classes whose names are given to uvicorn, which calls their methods."""
 
@@ -32,6 +32,8 @@ def lines() -> list[str]:
             elif isinstance(thing, type):
                 found += _class(full, thing) if thing not in seen else []
                 seen.append(thing)
+            elif inspect.isfunction(thing):
+                found.append(f"{full}{inspect.signature(thing)}")
             else:
                 found.append(f"{full}: {type(thing).__name__}")
     return found

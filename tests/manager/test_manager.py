@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub import ConnectionManager
-from hubbub.gateways.manager.manager import Queued
+from hubbub.gateways.manager.sockets import Queued
 from tests.manager.peer import Connect, Peer
 from tests.support.waiting import eventually
 
@@ -64,11 +64,11 @@ async def test_a_call_that_is_not_awaited_sends_nothing(manager: ConnectionManag
 
 async def test_a_broadcast_to_a_topic_reaches_its_members_only(manager: ConnectionManager, connected: Connect) -> None:
     both, one, none = await connected("a", "b"), await connected("a"), await connected()
-    await manager.broadcast("to a", "a")
-    await manager.broadcast("to b", "b")
-    await manager.broadcast("to no member", "c")
+    await manager.broadcast("to a", topic="a")
+    await manager.broadcast("to b", topic="b")
+    await manager.broadcast("to no member", topic="c")
     manager.leave(both.socket, "a")
-    await manager.broadcast("to a again", "a")
+    await manager.broadcast("to a again", topic="a")
     await manager.broadcast("to all")
     await hears(both, "to a", "to b", "to all")
     await hears(one, "to a", "to a again", "to all")
@@ -101,7 +101,7 @@ async def test_disconnect_may_be_repeated_and_called_for_unknown_sockets(
     manager.leave(stranger.socket, "a")
     manager.join(stranger.socket, "a")
     await manager.broadcast("x")
-    await manager.broadcast("x", "a")
+    await manager.broadcast("x", topic="a")
     assert peer.got == stranger.got == []
 
 
@@ -290,7 +290,7 @@ async def test_a_call_from_a_thread_is_refused_and_changes_nothing(
     loop = asyncio.get_running_loop()
 
     def from_thread() -> None:
-        asyncio.run_coroutine_threadsafe(manager.broadcast("2", "a"), loop).result(20)
+        asyncio.run_coroutine_threadsafe(manager.broadcast("2", topic="a"), loop).result(20)
 
     await asyncio.to_thread(from_thread)
     await hears(peer, "2")

@@ -22,7 +22,7 @@ async def manager_types(manager: ConnectionManager, websocket: WebSocket) -> Non
     assert_type(manager.active_connections[0], WebSocket)
     sending: Coroutine[Any, Any, None] = manager.broadcast("to all")
     await sending
-    assert_type(await manager.broadcast("to some", "topic"), None)
+    assert_type(await manager.broadcast("to some", topic="topic"), None)
     assert_type(await manager.send_personal_message("to one", websocket), None)
     manager.join(websocket, "topic")
     manager.leave(websocket, "topic")
@@ -35,7 +35,7 @@ async def manager_types(manager: ConnectionManager, websocket: WebSocket) -> Non
     ConnectionManager(bus=4222)  # type: ignore[arg-type]
     BusOptions("nats://localhost", "chat")  # type: ignore[call-arg]
     ConnectionManager(2**16)  # type: ignore[call-arg]
-    await manager.broadcast(b"bytes")  # type: ignore[arg-type]
+    await manager.broadcast("to some", "topic")  # type: ignore[arg-type]
     manager.active_connections.append(websocket)  # type: ignore[attr-defined]
     await manager.disconnect(websocket)  # type: ignore[func-returns-value, misc]
     manager.active_connections = []  # type: ignore[misc]

@@ -60,7 +60,13 @@ def is_run(block: Block) -> bool:
     if block.page in RUN:
         others = (each.text for each in all_blocks() if each.page == block.page and each != block)
         return any(re.search(rf"\b{re.escape(name)}\b", text) for text in others for name in names)
-    return any(names & strings(path) for path in runners(block.page))
+    return any(names & strings(path) or composes(path, block) for path in runners(block.page))
+
+
+def composes(path: Path, block: Block) -> bool:
+    """Return whether a test module has both parts of a name such as `rooms_before.py`."""
+    first, _, second = block.name.removesuffix(".py").rpartition("_")
+    return {first, second} <= strings(path)
 
 
 def unchecked(block: Block) -> list[str]:

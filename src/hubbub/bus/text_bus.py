@@ -19,7 +19,7 @@ from hubbub.bus.messages import Unreadable
 from hubbub.bus.nats import NatsBus, NatsOptions, settle
 from hubbub.bus.postgresql import CHECK_INTERVAL, MAX_PAYLOAD, PostgresBus
 from hubbub.bus.remote import RemoteBus
-from hubbub.bus.texts import ALL, HEAD_BYTES, OVERHEAD, PIECE_BYTES, PIECES_WAIT, Piece, Pieces, TextCodec
+from hubbub.bus.texts import ALL, HEAD_BYTES, OVERHEAD, PIECE_BYTES, PIECES_WAIT, TEXT, Piece, Pieces, TextCodec
 from hubbub.domain.events import Entry
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ CONNECT_WAIT = 1.0
 """Seconds for which `ready` waits for the first connection."""
 CLOSE_WAIT = 5.0
 """Seconds for which `close` waits for the first connection, if texts wait for it."""
-Deliver = Callable[[str, bytes], None]
-"""Called with the id of a topic and a text."""
+Deliver = Callable[[str, bytes, int], None]
+"""Called with the id of a topic, a text and its kind."""
 logger = logging.getLogger("hubbub.bus")
 
 
@@ -55,7 +55,7 @@ class TextBus(RemoteBus):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._deliver: Deliver | None = None
-        self._texts: deque[tuple[str, bytes]] = deque()
+        self._texts: deque[tuple[str, bytes, int]] = deque()
         self._size = 0
         self._cut = 0
         """Bytes of the first text that are sent already."""
@@ -92,8 +92,8 @@ class TextBus(RemoteBus):
         """How many texts wait to be sent."""
         return len(self._texts)
 
-    def send(self, topic: str, text: bytes) -> None:
-        """Send a text of at most MAX_TEXT bytes to the other managers. Does not wait."""
+    def send(self, topic: str, text: bytes, kind: int = TEXT) -> None:
+        """Send a text of at most LONGEST bytes to the other managers. Does not wait."""
         if self._away:
             self.counts.dropped += 1
             self._missed += 1
@@ -103,7 +103,7 @@ class TextBus(RemoteBus):
                 self._full = True
                 logger.warning("The bus does not keep up: broadcasts are dropped for other processes.")
         else:
-            self._texts.append((topic, text))
+            self._texts.append((topic, text, kind))
             self._size += len(text) + OVERHEAD
             self._wake.set()
 
@@ -129,17 +129,17 @@ class TextBus(RemoteBus):
 
         Returns its topic, and a message of at most `most` bytes, LEAST or more.
         """
-        first, _ = self._texts[0]
+        first, *_ = self._texts[0]
         room = most - HEAD_BYTES
         pieces: list[Piece] = []
         while self._texts:
-            topic, text = self._texts[0]
+            topic, text, kind = self._texts[0]
             room -= PIECE_BYTES
             rest = len(text) - self._cut
             if pieces and (rest > room or (self._one_topic and topic != first)):
                 break
             length = min(rest, room)
-            pieces.append(Piece(topic, self._cut, len(text), text[self._cut : self._cut + length]))
+            pieces.append(Piece(topic, self._cut, len(text), text[self._cut : self._cut + length], kind))
             room -= length
             if length < rest:
                 self._cut += length
@@ -214,18 +214,20 @@ class TextBus(RemoteBus):
             text = self._pieces.add(node, piece, now)
             self.counts.dropped += self._pieces.lost - before
             if text is not None:
-                self._receive(piece.topic, text)
+                self._receive(piece.topic, text, piece.kind)
         if self._pieces and self._expiry is None:
             self._expiry = asyncio.get_running_loop().call_later(PIECES_WAIT, self._expire_pieces)
 
-    def _receive(self, topic: str, text: bytes) -> None:
+    def _receive(self, topic: str, text: bytes, kind: int) -> None:
         try:
-            text.decode()
+            if kind == TEXT:
+                text.decode()
+            if self._deliver is not None:
+                self._deliver(topic, text, kind)
         except UnicodeDecodeError:
             self._reject("no UTF-8")
-            return
-        if self._deliver is not None:
-            self._deliver(topic, text)
+        except Unreadable as error:
+            self._reject(str(error))
 
     def _expire_pieces(self) -> None:
         loop = asyncio.get_running_loop()

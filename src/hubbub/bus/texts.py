@@ -1,11 +1,14 @@
 """The messages between managers: a signature, a head, and pieces of texts.
 
     hubbub1 SIGNATURE
-    {"node": …, "n": …, "texts": [[TOPIC, OFFSET, TOTAL, LENGTH], …]}
+    {"node": …, "n": …, "texts": [[TOPIC, OFFSET, TOTAL, LENGTH, KIND], …]}
     BYTES
 
 `n` counts the messages of a sender, so that no two are equal. The bytes of all pieces follow each
 other. A text that does not fit into one message is cut into pieces, which follow in order.
+
+KIND is left out for TEXT. Texts of a kind that this process does not know are skipped, and so is
+what follows KIND: newer processes may send both.
 """
 
 from dataclasses import dataclass
@@ -15,8 +18,14 @@ import orjson
 
 from hubbub.bus.messages import Codec, Unreadable
 
+TEXT, ENVELOPE = 0, 1
+"""The kinds of texts: UTF-8 for clients, and a line of JSON with bytes after it (see the manager)."""
 MAX_TEXT = 2**20
 """Bytes of a text."""
+MAX_HEAD = 16 * 2**10
+"""Bytes of the line of an envelope."""
+LONGEST = {TEXT: MAX_TEXT, ENVELOPE: MAX_TEXT + MAX_HEAD}
+"""Bytes of a text of each kind."""
 MAX_PIECES = 8 * 2**20
 """Bytes of texts that are not complete yet, with OVERHEAD for each."""
 PIECES_WAIT = 30.0
@@ -30,9 +39,12 @@ ALL = "all"
 """The topic of all connections. The ids of other topics are longer."""
 
 
-def topic_id(topic: str) -> str:
-    """Return a name of the topic, of any text, that every bus can carry."""
-    return blake2b(topic.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+def topic_id(topic: str, kind: str = "") -> str:
+    """Return a name of the topic, of any text, that every bus can carry.
+
+    Topics of two kinds, of at most 16 bytes each, have different names.
+    """
+    return blake2b(topic.encode("utf-8", "surrogatepass"), digest_size=12, person=kind.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Piece:
     offset: int
     total: int
     data: bytes
+    kind: int = TEXT
 
 
 class TextCodec(Codec):
@@ -55,7 +68,10 @@ class TextCodec(Codec):
     def write(self, pieces: list[Piece]) -> bytes:
         """Return a message of at most HEAD_BYTES, and for each piece PIECE_BYTES and its length."""
         self._number += 1
-        texts = [(piece.topic, piece.offset, piece.total, len(piece.data)) for piece in pieces]
+        texts = [
+            (piece.topic, piece.offset, piece.total, len(piece.data), *([piece.kind] if piece.kind else []))
+            for piece in pieces
+        ]
         head = orjson.dumps({"node": self.node, "n": self._number, "texts": texts})
         return self._signed(b"%b\n%b" % (head, b"".join(piece.data for piece in pieces)))
 
@@ -68,12 +84,16 @@ class TextCodec(Codec):
             if not isinstance(node, str) or not isinstance(texts, list):
                 raise ValueError("no texts")
             pieces, start = [], 0
-            for topic, offset, total, length in texts:
-                if not isinstance(topic, str) or not all(type(number) is int for number in (offset, total, length)):
+            for topic, offset, total, length, *more in texts:
+                kind = more[0] if more else TEXT
+                if not isinstance(topic, str) or {type(number) for number in (offset, total, length, kind)} != {int}:
                     raise ValueError("no piece")
-                if not 0 <= offset <= offset + length <= total <= MAX_TEXT or start + length > len(data):
+                if not 0 <= offset <= offset + length <= total or start + length > len(data):
                     raise ValueError("a wrong length")
-                pieces.append(Piece(topic, offset, total, data[start : start + length]))
+                if kind in LONGEST:
+                    if total > LONGEST[kind]:
+                        raise ValueError("too long")
+                    pieces.append(Piece(topic, offset, total, data[start : start + length], kind))
                 start += length
         except (LookupError, TypeError, ValueError) as error:
             raise Unreadable(repr(error)) from error
@@ -84,7 +104,7 @@ class Pieces:
     """Texts that are not complete yet: one for each sender and topic, bounded in bytes and in time."""
 
     def __init__(self) -> None:
-        self._begun: dict[tuple[str, str], tuple[float, int, bytearray]] = {}
+        self._begun: dict[tuple[str, str], tuple[float, tuple[int, int], bytearray]] = {}
         self._size = 0
         self.lost = 0
         """Texts that will not become complete."""
@@ -97,7 +117,7 @@ class Pieces:
         begun = self._begun.pop(key, None)
         if begun is not None:
             self._size -= len(begun[2]) + OVERHEAD
-            if piece.offset == 0 or begun[1] != piece.total:
+            if piece.offset == 0 or begun[1] != (piece.total, piece.kind):
                 self.lost += 1
                 begun = None
         if piece.offset == 0:
@@ -110,7 +130,7 @@ class Pieces:
         text += piece.data
         if len(text) == piece.total:
             return bytes(text)
-        self._begun[key] = (now, piece.total, text)
+        self._begun[key] = (now, (piece.total, piece.kind), text)
         self._size += len(text) + OVERHEAD
         while self._size > MAX_PIECES:
             self._forget_oldest()

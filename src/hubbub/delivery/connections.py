@@ -20,6 +20,9 @@ class Message:
 
     __slots__ = ("_encoded", "event", "order", "text")
 
+    binary: ClassVar[bool] = False
+    """Whether `text` is bytes of any kind, and no UTF-8."""
+
     def __init__(self, text: bytes, order: int = 0, event: object = None) -> None:
         self.text = text
         self.order = order
@@ -33,6 +36,14 @@ class Message:
         except KeyError:
             done = self._encoded[encode] = encode(self)
             return done
+
+
+class BinaryMessage(Message):
+    """A message of bytes."""
+
+    __slots__ = ()
+
+    binary = True
 
 
 class Format(Protocol):

@@ -16,16 +16,19 @@ Every connection gets its messages in the order of the calls:
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, KeysView
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 import structlog
 
 from hubbub.delivery.connections import Blob, Connection, Format, Message
 from hubbub.domain.disconnects import Disconnect
 
+Name = Any
+"""The name of a topic: text in the server, any hashable value for other callers."""
 SLICE = 250
 """How many connections are written to before the event loop gets its turn."""
 logger = structlog.get_logger(__name__)
@@ -36,7 +39,7 @@ class Topic:
 
     __slots__ = ("connections", "name", "pending")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: Name) -> None:
         self.name = name
         self.connections: dict[Connection, None] = {}
         self.pending: list[Message] = []
@@ -47,6 +50,8 @@ class FlushCycle:
     """A flush in progress: the blob that is pending for each connection."""
 
     pending: dict[Connection, Blob]
+    order: int
+    """The newest message in it."""
     walk: Iterator[Connection] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +65,7 @@ class Fanout:
     """
 
     def __init__(self) -> None:
-        self._topics: dict[str, Topic] = {}
+        self._topics: dict[Name, Topic] = {}
         self._all = Topic("")
         self._dirty: dict[Topic, None] = {}
         self._personal: dict[Connection, None] = {}
@@ -68,15 +73,16 @@ class Fanout:
         self._cycle: FlushCycle | None = None
         self._scheduled = False
         self._order = 0
-        self._flushed = 0
+        self._written = 0
+        """Every message up to this one is written to all its connections."""
         self.deliveries = 0
         self.writes = 0
-        self._on_first: Callable[[str], None] | None = None
-        self._on_last: Callable[[str], None] | None = None
+        self._on_first: Callable[[Name], None] | None = None
+        self._on_last: Callable[[Name], None] | None = None
 
     # --- connections and topics ----------------------------------------------------------------------------------
 
-    def observe(self, on_first: Callable[[str], None], on_last: Callable[[str], None]) -> None:
+    def observe(self, on_first: Callable[[Name], None], on_last: Callable[[Name], None]) -> None:
         """Call `on_first` when a topic gets its first connection, `on_last` after the last one left."""
         self._on_first, self._on_last = on_first, on_last
 
@@ -96,7 +102,7 @@ class Fanout:
         if self._cycle is not None:
             self._cycle.pending.pop(connection, None)
 
-    def join(self, connection: Connection, name: str) -> None:
+    def join(self, connection: Connection, name: Name) -> None:
         """Subscribe the connection to what is broadcast to the topic after this call."""
         topic = self._topics.get(name)
         if topic is None:
@@ -105,7 +111,7 @@ class Fanout:
                 self._on_first(name)
         self._join(connection, topic)
 
-    def leave(self, connection: Connection, name: str) -> None:
+    def leave(self, connection: Connection, name: Name) -> None:
         """Unsubscribe the connection.
 
         It still gets what was broadcast to the topic before this call.
@@ -118,17 +124,21 @@ class Fanout:
         connection.topics.discard(topic)
         self._drop_if_idle(topic)
 
-    def members(self, name: str) -> KeysView[Connection]:
+    def members(self, name: Name) -> KeysView[Connection]:
         """Return the connections in a topic as a live view."""
         topic = self._topics.get(name)
         return topic.connections.keys() if topic is not None else {}.keys()
 
-    def has_members(self, name: str) -> bool:
+    def has_members(self, name: Name) -> bool:
         """Return whether a connection is in the topic."""
         return name in self._topics
 
+    def topics_of(self, connection: Connection) -> list[Name]:
+        """Return the topics of a connection."""
+        return [topic.name for topic in connection.topics if topic is not self._all]
+
     @property
-    def topics(self) -> KeysView[str]:
+    def topics(self) -> KeysView[Name]:
         """Return the topics with connections as a live view."""
         return self._topics.keys()
 
@@ -140,14 +150,11 @@ class Fanout:
     def __contains__(self, connection: Connection) -> bool:
         return connection in self._all.connections
 
-    @property
-    def unflushed(self) -> int:
-        """Return how many messages were sent or broadcast since the last flush."""
-        return self._order - self._flushed
-
     # --- sending -------------------------------------------------------------------------------------------------
 
-    def broadcast(self, text: bytes, name: str | None = None, event: object = None) -> None:
+    def broadcast(
+        self, text: bytes, name: Name | None = None, event: object = None, kind: type[Message] = Message
+    ) -> None:
         """Send to all connections in a topic, or to all connections.
 
         Takes effect now, is written at the tick's end. `event` is what the text says, for formats
@@ -157,14 +164,35 @@ class Fanout:
         if topic is None or not topic.connections:
             return
         self._order += 1
-        topic.pending.append(Message(text, self._order, event))
+        topic.pending.append(kind(text, self._order, event))
         self._dirty[topic] = None
         self._schedule()
 
-    def send(self, connection: Connection, text: bytes, event: object = None) -> None:
+    def broadcast_to_others(
+        self,
+        excluded: Iterable[Connection],
+        text: bytes,
+        name: Name | None = None,
+        event: object = None,
+        kind: type[Message] = Message,
+    ) -> None:
+        """Broadcast as `broadcast` does, except to some connections.
+
+        They get what was sent before now, and count as if they had this message.
+        """
+        topic = self._all if name is None else self._topics.get(name)
+        if topic is None:
+            return
+        without = [each for each in excluded if each in topic.connections and self.flush_now(each)]
+        self.broadcast(text, name, event, kind)
+        for connection in without:
+            connection.seen = self._order
+        self._flushed_early.update(without)
+
+    def send(self, connection: Connection, text: bytes, event: object = None, kind: type[Message] = Message) -> None:
         """Send to one connection, after everything that was sent to it before."""
         self._order += 1
-        connection.personal.append(Message(text, self._order, event))
+        connection.personal.append(kind(text, self._order, event))
         self._personal[connection] = None
         self._schedule()
 
@@ -187,6 +215,12 @@ class Fanout:
         if self._dirty:
             self._flushed_early.add(connection)
         return True
+
+    async def flushed(self) -> None:
+        """Wait until what was sent before this call is written to the connections."""
+        order = self._order
+        while self._written < order and (self._scheduled or self._cycle is not None):  # noqa: ASYNC110  turns of the loop
+            await asyncio.sleep(0)
 
     # --- the flush -----------------------------------------------------------------------------------------------
 
@@ -227,7 +261,6 @@ class Fanout:
 
     def _flush(self) -> None:
         self._scheduled = False
-        self._flushed = self._order
         for connection in list(self._personal):
             self.flush_now(connection)
         if not self._dirty:
@@ -296,8 +329,9 @@ class Fanout:
         if len(blobs) <= SLICE:
             for connection, blob in blobs.items():
                 self._write(connection, blob)
+            self._written = self._order
             return
-        self._cycle = FlushCycle(blobs)
+        self._cycle = FlushCycle(blobs, self._order)
         self._slice()
 
     def _slice(self) -> None:
@@ -320,6 +354,7 @@ class Fanout:
                 return
         self.writes += written
         self._cycle = None
+        self._written = current.order
         if self._dirty:
             self._schedule()
 

@@ -30,7 +30,7 @@ async def chat(websocket: WebSocket) -> None:
     manager.join(websocket, "a")
     try:
         while True:
-            await manager.broadcast(await websocket.receive_text(), "a")
+            await manager.broadcast(await websocket.receive_text(), topic="a")
     except WebSocketDisconnect:
         manager.disconnect(websocket)
         await manager.broadcast("left")

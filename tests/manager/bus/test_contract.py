@@ -38,13 +38,13 @@ async def test_a_broadcast_to_a_topic_reaches_its_members_in_all_managers_only(m
     here, there = make_manager(), make_manager()
     both, one, none = await connected(there, "a", "Ä b.*>"), await connected(there, "a"), await connected(there)
     sender = await connected(here)
-    await here.broadcast("to a", "a")
-    await here.broadcast("to no member", "c")
+    await here.broadcast("to a", topic="a")
+    await here.broadcast("to no member", topic="c")
     await hears(one, "to a")  # A process hears topics in any order relative to each other.
-    await here.broadcast("to the other", "Ä b.*>")
+    await here.broadcast("to the other", topic="Ä b.*>")
     await hears(both, "to a", "to the other")
     there.leave(one.socket, "a")
-    await here.broadcast("to a again", "a")
+    await here.broadcast("to a again", topic="a")
     await hears(both, "to a", "to the other", "to a again")
     await here.broadcast("to all")
     await hears(one, "to a", "to all")
@@ -56,8 +56,8 @@ async def test_a_topic_of_a_user_carries_personal_messages(make_manager: MakeMan
     here, there = make_manager(), make_manager()
     phone, laptop = await connected(here, "user:ann"), await connected(there, "user:ann")
     other = await connected(there, "user:bob")
-    await here.broadcast("for ann", "user:ann")
-    await there.broadcast("for bob", "user:bob")
+    await here.broadcast("for ann", topic="user:ann")
+    await there.broadcast("for bob", topic="user:bob")
     await hears(phone, "for ann")
     await hears(laptop, "for ann")
     await hears(other, "for bob")
@@ -69,7 +69,7 @@ async def test_messages_of_one_sender_arrive_in_the_order_sent(make_manager: Mak
     sizes = random.Random(1)
     sent = [f"{number} {'x' * sizes.choice((0, 10, 900, 20_000))}" for number in range(1_500)]
     for text in sent:
-        await here.broadcast(text, "news")
+        await here.broadcast(text, topic="news")
         if sizes.random() < 0.01:
             await asyncio.sleep(0)
     await hears(near, *sent)
@@ -82,7 +82,7 @@ async def test_both_directions_at_once_keep_the_order_of_each_sender(make_manage
 
     async def write(number: int) -> None:
         for count in range(300):
-            await managers[number].broadcast(f"{number} {count}", "news")
+            await managers[number].broadcast(f"{number} {count}", topic="news")
             if count % 20 == 0:
                 await asyncio.sleep(0)
 
@@ -130,8 +130,8 @@ async def test_names_keep_managers_on_one_server_apart(make_manager: MakeManager
     peers = [await connected(each, "a") for each in (here, there, other)]
     await here.broadcast("of the chat")
     await hears(peers[1], "of the chat")
-    await other.broadcast("an alert", "a")
-    await here.broadcast("in a", "a")
+    await other.broadcast("an alert", topic="a")
+    await here.broadcast("in a", topic="a")
     await hears(peers[0], "of the chat", "in a")
     await hears(peers[1], "of the chat", "in a")
     await hears(peers[2], "an alert")
@@ -174,7 +174,7 @@ async def test_rubbish_on_the_bus_harms_nothing(make_manager: MakeManager, bus: 
     for payload in rubbish:
         TextBus._handle(bus_of(manager), payload)
     assert bus_of(manager).counts.ignored == len(rubbish)
-    await other.broadcast("still here", "a")
+    await other.broadcast("still here", topic="a")
     await hears(peer, "still here")
 
 
@@ -194,12 +194,12 @@ async def test_a_process_follows_a_topic_only_while_it_has_a_member(
     if bus.kind == "nats":
         await eventually(lambda: topic not in found._subscriptions, DEADLINE, "NATS is told")  # type: ignore[attr-defined]
     before = found.counts.received
-    await here.broadcast("to no member", "a")
+    await here.broadcast("to no member", topic="a")
     await here.broadcast("to all")
     await hears(one, "to all")
     assert bus.kind != "nats" or found.counts.received == before + 1
     await joins(there, one, "a")
-    await here.broadcast("again", "a")
+    await here.broadcast("again", topic="a")
     await hears(one, "to all", "again")
 
 
@@ -209,7 +209,7 @@ async def test_a_member_that_returns_at_once_misses_nothing(make_manager: MakeMa
     peer = await connected(there, "a")
     there.leave(peer.socket, "a")
     there.join(peer.socket, "a")
-    await here.broadcast("1", "a")
+    await here.broadcast("1", topic="a")
     await hears(peer, "1")
 
 
@@ -218,7 +218,7 @@ async def test_a_client_that_left_gets_nothing_from_other_processes(make_manager
     await connected(here)
     gone, stays = await connected(there, "a"), await connected(there, "a")
     there.disconnect(gone.socket)
-    await here.broadcast("1", "a")
+    await here.broadcast("1", topic="a")
     await hears(stays, "1")
     await here.broadcast("2")
     await hears(stays, "1", "2")
@@ -264,7 +264,7 @@ async def test_after_close_the_next_broadcast_connects_again(make_manager: MakeM
     await hears(far, "1")
     await hears(near, "1")
     await is_up(here)
-    await there.broadcast("2", "a")
+    await there.broadcast("2", topic="a")
     await hears(near, "1", "2")
 
 
@@ -320,7 +320,7 @@ async def test_while_the_bus_is_away_a_process_reaches_its_own_clients(
         for each, before in zip((here, there), connects, strict=True):
             await eventually(lambda: bus_of(each).counts.connects > before, DEADLINE, "it reconnects")  # noqa: B023
             await is_up(each)
-    await here.broadcast("after", "a")
+    await here.broadcast("after", topic="a")
     await eventually(lambda: far.got[-1] == "after", DEADLINE, "messages and topics are back")
     assert "during" not in far.got
     away = [one for one in caplog.records if "is away" in one.message]

@@ -1,4 +1,4 @@
-"""One manager in several processes: the options of its bus, and the way to the other processes.
+"""One manager in several processes: the options of its bus.
 
 The bus and its client library are imported when the first manager with a bus is created.
 """
@@ -11,8 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from hubbub.delivery.fanout import Fanout
 
 if TYPE_CHECKING:
     from hubbub.bus.text_bus import TextBus
@@ -132,56 +130,3 @@ def text_bus(options: BusOptions) -> "TextBus":
         return PostgresTextBus(options._conninfo(), options.name, codec, **more)
     files = {name: Path(file) for name, file in options._files().items()}
     return NatsTextBus(NatsOptions(tuple(options.address.split(",")), **files), options.name, codec)
-
-
-class Others:
-    """The other processes of a manager: what is broadcast here goes there, and the reverse.
-
-    Belongs to one event loop.
-    """
-
-    def __init__(self, options: BusOptions, fanout: Fanout) -> None:
-        from hubbub.bus import texts
-
-        self._texts = texts
-        self._fanout = fanout
-        self._topics: dict[str, str] = {}
-        self._bus = text_bus(options)
-        self._bus.open(self._deliver)
-        fanout.observe(self._first, self._last)
-
-    async def ready(self) -> None:
-        """Connect; wait a moment for the first attempt to end."""
-        self._bus.open(self._deliver)
-        await self._bus.ready()
-
-    @property
-    def waiting(self) -> int:
-        """How many texts wait to be sent."""
-        return self._bus.waiting
-
-    def send(self, text: bytes, topic: str | None) -> None:
-        """Send to the other processes. Does not wait. Raises ValueError if the text is too long."""
-        if len(text) > self._texts.MAX_TEXT:
-            raise ValueError(f"With a bus, a message has at most {self._texts.MAX_TEXT:,} bytes of UTF-8.")
-        self._bus.open(self._deliver)
-        self._bus.send(self._texts.ALL if topic is None else self._texts.topic_id(topic), text)
-
-    async def close(self) -> None:
-        await self._bus.close()
-
-    def _first(self, topic: str) -> None:
-        name = self._texts.topic_id(topic)
-        self._topics[name] = topic
-        self._bus.join(name)
-
-    def _last(self, topic: str) -> None:
-        name = self._texts.topic_id(topic)
-        self._topics.pop(name, None)
-        self._bus.leave(name)
-
-    def _deliver(self, name: str, text: bytes) -> None:
-        if name == self._texts.ALL:
-            self._fanout.broadcast(text)
-        elif (topic := self._topics.get(name)) is not None:
-            self._fanout.broadcast(text, topic)

@@ -5,6 +5,7 @@ only sends never learns of it. Calling `receive` still returns the disconnect ev
 """
 
 import asyncio
+import math
 from collections import deque
 
 from starlette.types import Message as Event
@@ -38,13 +39,18 @@ class WatchedWebSocket(QueuedWebSocket):
         self._ahead: deque[Event] = deque()
         self._ahead_size = 0
         self._ahead_task: asyncio.Task[None] | None = None
-        self._unread = 0
+        self._unread: float = 0
+        """Writes since the endpoint's last `receive`."""
         self._wanted = False
         """Whether the endpoint waits for a message, and receives by itself after it."""
 
     def write(self, blob: Blob) -> None:
         super().write(blob)
         self.sent()
+
+    def let_receive_first(self) -> None:
+        """Do not receive ahead before the endpoint's next `receive`: it may be in one already."""
+        self._unread = -math.inf
 
     def sent(self) -> None:
         """Count something sent, by the manager or by the application itself."""

@@ -112,6 +112,26 @@ class Text:
         return {"type": "websocket.send", "text": self._text}
 
 
+class Binary:
+    """A message of bytes as an ASGI event."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, message: Message) -> None:
+        self._data = message.text
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def event(self) -> Event:
+        return {"type": "websocket.send", "bytes": self._data}
+
+
+def data_event(message: Message) -> Text | Binary:
+    """Return the message as an event of text or of bytes."""
+    return Binary(message) if message.binary else Text(message)
+
+
 class Close:
     """The Close as an ASGI event, the last one sent."""
 
@@ -129,11 +149,11 @@ class Close:
 
 
 class EventFormat:
-    """The messages as ASGI events of JSON text."""
+    """The messages as ASGI events."""
 
     def pack(self, messages: Sequence[Message]) -> Blob:
         """Return the events, decoded once for all recipients."""
-        return [message.encoded(Text) for message in messages]
+        return [message.encoded(data_event) for message in messages]
 
 
 EVENTS = EventFormat()
