@@ -5,9 +5,9 @@ It runs standalone on any ASGI server, or mounted in a host application with its
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -24,6 +24,12 @@ from hubbub.gateways.asgi.gateway import AsgiGateway
 from hubbub.gateways.http import errors
 from hubbub.gateways.http.event_stream import end_streams, end_with_server
 from hubbub.gateways.websocket.scope import can_answer
+from hubbub.host.events import Callbacks, Events
+from hubbub.host.messages import Messages
+from hubbub.host.model import Event, Position, RoomRef
+from hubbub.host.rooms import Rooms
+from hubbub.host.running import Host
+from hubbub.host.users import Users
 from hubbub.settings import Settings, WrongSetting, from_arguments
 from hubbub.storage.locks import InUse
 from hubbub.storage.migrate import TooNew
@@ -43,6 +49,8 @@ HOST_APP = "hubbub.host_app"
 
 Starlette overwrites `scope["app"]` with the innermost application.
 """
+F = TypeVar("F", bound=Callable[[Event], object])
+T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 
@@ -84,6 +92,11 @@ class Hubbub:
         self._login = AuthSettings(_with_host_app(authenticate), ambient) if authenticate is not None else None
         self._running: tuple[Services, ASGIApp] | None = None
         self._refusal = NOT_STARTED
+        self._host = Host(NOT_STARTED)
+        self._callbacks = Callbacks(self._host)
+        self.users = Users(self._host)
+        self.rooms = Rooms(self._host)
+        self.messages = Messages(self._host)
 
     @property
     def app(self) -> ASGIApp:
@@ -106,6 +119,45 @@ class Hubbub:
                 else "revoke() needs Hubbub(authenticate=…): there are no host users."
             )
         await host.revoke(check_part("issuer", issuer), check_part("subject", subject))
+
+    def events(
+        self, room: RoomRef | None = None, *, topic: str | None = None, after: Position | int | None = None
+    ) -> Events:
+        """Return the events of a room, or of a topic, for `async for`.
+
+        After `after`, a position or a seq, none is left out and none comes twice; 0 is the beginning
+        of what the log keeps. Without `after`, only new ones come. The iterator ends when the server
+        stops. It raises PositionLost if events after the position are gone, and NotFound.
+
+        Raises RuntimeError before the start, ValueError, TypeError.
+        """
+        return Events(self._host, room, topic, after)
+
+    def on(self, *types: str, name: str | None = None) -> Callable[[F], F]:
+        """Return a decorator for a callback, which is called with each event of these types in any room.
+
+        The callback is durable: it is called at least once for each event after its first start, in
+        the order of each room, in one process of the site. If it raises, that room waits, longer each
+        time; after eight failures the event becomes a dead letter. It may be a plain function, which
+        runs in a thread, and has 60 seconds. `name`, or else the function's name, identifies its
+        stored positions.
+
+        Raises ValueError, and RuntimeError after the start.
+        """
+        return self._callbacks.add(types, name)
+
+    async def forget_callback(self, name: str) -> None:
+        """Remove the stored positions of a callback that is declared no longer. Idempotent."""
+        await self._callbacks.forget(name)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of this interface from a thread, such as a plain `def` endpoint::
+
+            hubbub.run(hubbub.messages.post("order:42", "Shipped."))
+
+        Raises what it raises, and RuntimeError on a thread with an event loop or before the start.
+        """
+        return self._host.run(coroutine)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -133,15 +185,19 @@ class Hubbub:
             gateway = AsgiGateway(services)
             if self._login is None and services.number == 0:  # one of several workers is enough
                 await main.greet_operator(services, self.settings.address)
+            self._host.start(services)
             self._running = services, main.compose(services, gateway)
             tasks = [
                 asyncio.create_task(self._guard(services, gateway)),
                 asyncio.create_task(end_with_server(services)),
             ]
             try:
+                await self._callbacks.start(services)
                 yield
             finally:
                 self._running = None
+                await self._callbacks.stop()
+                self._host.stop(NOT_STARTED)
                 for task in tasks:
                     task.cancel()
                 end_streams(services)
@@ -162,6 +218,8 @@ class Hubbub:
         """End the service if another server takes the database. The host continues."""
         self._refusal = await services.lost_database
         self._running = None
+        await self._callbacks.stop()
+        self._host.stop(self._refusal)
         logger.error("database_taken", advice=self._refusal)
         end_streams(services)
         await gateway.close(self.settings.drain_seconds)

@@ -1,12 +1,14 @@
 """Fixtures: the example on ASGI servers, and a host application in process."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.mounted.host_app import HostApp
 from tests.support.mounted import SERVERS, MountedServer
+from tests.support.postgres import Postgres
 
 MakeMounted = Callable[..., MountedServer]
 ON_ALL_SERVERS = pytest.mark.parametrize("asgi_server", list(SERVERS))
@@ -64,3 +66,23 @@ async def host(tmp_path: Path) -> AsyncIterator[HostApp]:
     app = HostApp(tmp_path / "chat")
     async with app.hubbub.lifespan():
         yield app
+
+
+@pytest.fixture
+async def chat(tmp_path: Path, database_url: str) -> AsyncIterator[HostApp]:
+    """A host application on each database."""
+    app = HostApp(tmp_path / "chat", database_url=database_url)
+    async with app.hubbub.lifespan():
+        yield app
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path, postgres_server: Postgres, patient_postgresql: None) -> AsyncIterator[list[HostApp]]:
+    """Two nodes of one site in this process, with PostgreSQL as their bus."""
+    url = postgres_server.fresh()
+    apps = [HostApp(tmp_path / f"node{number}", database_url=url, bus_url="postgresql") for number in range(2)]
+    async with AsyncExitStack() as stack:
+        for app in apps:
+            await stack.enter_async_context(app.hubbub.lifespan())
+        yield apps
+    postgres_server.drop(url)

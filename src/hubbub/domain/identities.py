@@ -12,6 +12,8 @@ from hubbub.domain.model import Role
 from hubbub.domain.text import COMPOSED, TooLong, check, normalise
 
 MAX_PART = 255
+BOTS = "hubbub:bots"
+"""The issuer of the bots of the host application. No Identity has it, so that no request is a bot's."""
 NAMELESS = "person"
 MAX_WANTED = COMPOSED * MAX_PART
 """How many characters of a wanted name are read and stored."""
@@ -35,6 +37,8 @@ class Identity:
     def __post_init__(self) -> None:
         for field in ("issuer", "subject"):
             check_part(field, getattr(self, field))
+        if self.issuer == BOTS:
+            raise ValueError(f"the issuer {BOTS} is reserved")
         if not isinstance(self.name, str):
             raise ValueError("the name of an Identity must be a string")
         # Remove what no database can store. The name is compared with the stored one, so do it here.

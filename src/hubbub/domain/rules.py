@@ -11,6 +11,7 @@ from hubbub.domain.text import LOUD_MEMBERS, MAX_DIRECT_MADE, MAX_DIRECT_WITH, M
 
 STAFF = (Role.OWNER, Role.ADMIN)
 ARCHIVED = "This room is archived."
+STAY = "You can't remove people from the lobby. An admin can disable the account."
 STAFF_ONLY = "Only the site's owners and admins can do that."
 
 
@@ -225,6 +226,13 @@ def may_moderate(actor: Actor, room: Room) -> None:
     _is_not_direct(room)
 
 
+def may_change_members(room: Room, *, removing: bool) -> None:
+    """The host application may change the members of a room. Every user stays in the lobby."""
+    if removing and room.lobby:
+        raise Forbidden(STAY)
+    _may_change_members(room)
+
+
 def may_set_role(actor: Actor, room: Room, theirs: RoomRole, role: RoomRole) -> None:
     """The room's owner and the site's staff may change roles.
 
@@ -251,7 +259,7 @@ def may_invite_into(actor: Actor, room: Room) -> None:
 def _outranks(actor: Actor, room: Room, theirs: RoomRole | None) -> None:
     own = rank(actor, room)
     if room.lobby:
-        raise Forbidden("You can't remove people from the lobby. An admin can disable the account.")
+        raise Forbidden(STAY)
     _may_change_members(room)
     if own <= RANK[theirs or RoomRole.MEMBER]:
         raise Forbidden("You can only remove, ban or unban people with a lower role than yours.")

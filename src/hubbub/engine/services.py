@@ -147,6 +147,8 @@ class Services:
     history: History
     streams: set[Stream] = field(default_factory=set)
     """The open streams of server-sent events."""
+    host_readers: set[Stream] = field(default_factory=set)
+    """What reads the log for the host application, and ends as the streams do."""
     site_presence: "SitePresence | None" = None
     """Set on a node with a bus."""
     number: int = 0

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from hubbub.domain import names, rules
 from hubbub.domain.commands import (
     AdmitIdentity,
+    ChangeAccount,
     ChangePassword,
     CloseGuest,
     CreateAccount,
@@ -12,11 +13,11 @@ from hubbub.domain.commands import (
     OpenGuest,
     SetDisabled,
 )
-from hubbub.domain.errors import Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
+from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NeedsTopics, NotFound, Unauthenticated
 from hubbub.domain.events import AccountDisabled, MemberLeft, StatusChanged
-from hubbub.domain.identities import Identity, names_for
+from hubbub.domain.identities import BOTS, Identity, names_for
 from hubbub.domain.model import LOBBY, Actor, Nothing, Role, User, UserAnswer, room_topic
-from hubbub.domain.text import MAX_ID
+from hubbub.domain.text import MAX_DIRECT_MADE, MAX_ID, MAX_ROOMS
 from hubbub.features.shared.access import get_account
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -27,6 +28,12 @@ from hubbub.storage.accounts import Account
 from hubbub.storage.transaction import Transaction
 
 REFUSED = "Incorrect username or password."
+NAME_TAKEN = "This name, or one that looks like it, is already taken. Choose another one."
+MAX_BOT_ROOMS = MAX_ROOMS + MAX_DIRECT_MADE
+"""Rooms of a bot whose account can be disabled or deleted: all of them are locked."""
+BUSY_BOT = f"This bot is in more than {MAX_BOT_ROOMS:,} rooms. Remove it from them first."
+BOT = "bot"
+"""Stands for the issuer of bots where the name of one is adapted."""
 USED_LINK = "This link was already used, or it has expired. Ask for a new one."
 
 
@@ -74,12 +81,9 @@ def admit(request: Request[AdmitIdentity], tx: Transaction) -> Nothing:
         return {}
     name = account.name if account is not None and known is not None and known.name == command.name else None
     if name is None:
-        identity = Identity(command.issuer, command.subject, command.name)
-        name = next((wanted for wanted in names_for(identity) if _is_free(wanted, account, tx.connection)), None)
-        if name is None:
-            raise Conflict("No free name was found for this user.")
+        name = _free_name(tx.connection, command.issuer, command.subject, command.name, account)
     if account is None:
-        user = accounts.create(tx, name, command.role, None)
+        user = accounts.create(tx, name, command.role, None, bot=command.bot)
         enter(tx, LOBBY, user, name, user)
     else:
         user = account.id
@@ -87,6 +91,35 @@ def admit(request: Request[AdmitIdentity], tx: Transaction) -> Nothing:
         if account.role in rules.STAFF and command.role not in rules.STAFF:
             invites.remove_of_staff(tx, user)
     identities.keep(tx, command.issuer, command.subject, user, command.name)
+    return {}
+
+
+@handles(ChangeAccount)
+def change(request: Request[ChangeAccount], tx: Transaction) -> Nothing:
+    """Change the name or the role of an account. Idempotent.
+
+    The name of a user of the host application is adapted if it is taken, as at their visits. One of
+    Hubbub's own accounts needs a name that is free.
+    """
+    command = request.command
+    account = get_account(tx.connection, command.user)
+    identity = identities.of_user(tx.connection, account.id)
+    name, role = account.name, command.role or account.role
+    if Role.GUEST in (account.role, role):
+        raise Forbidden("The name and the role of a guest can't be changed.")
+    if command.name is not None and identity is not None:
+        name = _free_name(tx.connection, *identity, command.name, account)
+    elif command.name is not None and command.name != name:
+        name = _own_name(command.name, account, tx.connection)
+    if identity is None and role is not Role.OWNER:
+        rules.may_close_account(account.role, accounts.active_owners(tx.connection), disabled=account.disabled)
+    if identity is not None and command.name is not None:
+        identities.keep(tx, *identity, account.id, command.name)
+    if (name, role) == (account.name, account.role):
+        return {}
+    identities.follow(tx, account.id, name, role)
+    if account.role in rules.STAFF and role not in rules.STAFF:
+        invites.remove_of_staff(tx, account.id)
     return {}
 
 
@@ -280,7 +313,27 @@ def _check_free(name: str, actor: Actor, connection: Connection) -> None:
     if names.is_reserved(name) and not actor.system:
         raise Conflict("This name is reserved. Choose another one.")
     if accounts.find_by_name(connection, name) is not None:
-        raise Conflict("This name, or one that looks like it, is already taken. Choose another one.")
+        raise Conflict(NAME_TAKEN)
+
+
+def _free_name(connection: Connection, issuer: str, subject: str, wanted: str, account: Account | None) -> str:
+    """Return the free name that is closest to the wanted one. Raises Conflict."""
+    identity = Identity(BOT if issuer == BOTS else issuer, subject, wanted)
+    name = next((each for each in names_for(identity) if _is_free(each, account, connection)), None)
+    if name is None:
+        raise Conflict("No free name was found for this user.")
+    return name
+
+
+def _own_name(wanted: str, account: Account, connection: Connection) -> str:
+    """Return the normalised name if it is free or the account's own. Raises BadRequest, Conflict."""
+    try:
+        name = names.check_user_name(wanted)
+    except ValueError as error:
+        raise BadRequest(f"name: {error}.") from None
+    if not _is_free(name, account, connection):
+        raise Conflict(NAME_TAKEN)
+    return name
 
 
 def _is_free(name: str, account: Account | None, connection: Connection) -> bool:
@@ -296,7 +349,9 @@ def _require_room_locks(tx: Transaction, account: Account) -> list[int]:
 
     With the locks held, a message that is being sent elsewhere cannot be stored after this command.
     """
-    joined = members.rooms_of(tx.connection, account.id)
+    joined = members.rooms_of(tx.connection, account.id, MAX_BOT_ROOMS + 1 if account.bot else None)
+    if len(joined) > MAX_BOT_ROOMS and account.bot:
+        raise Conflict(BUSY_BOT)
     if not all(tx.knows(room_topic(room)) for room in joined):
         raise NeedsTopics(*map(room_topic, joined))
     return joined

@@ -6,6 +6,7 @@ from hubbub.domain import rules
 from hubbub.domain.commands import (
     AddMember,
     BanMember,
+    ChangeMembers,
     JoinRoom,
     LeaveRoom,
     RemoveMember,
@@ -14,7 +15,16 @@ from hubbub.domain.commands import (
 )
 from hubbub.domain.errors import Conflict, NotFound
 from hubbub.domain.events import MemberBanned, MemberLeft, MemberRemoved, MemberUnbanned
-from hubbub.domain.model import Actor, MaybePosition, Member, Position, RoomPosition, RoomRole, room_topic
+from hubbub.domain.model import (
+    Actor,
+    MaybePosition,
+    Member,
+    MembersAnswer,
+    Position,
+    RoomPosition,
+    RoomRole,
+    room_topic,
+)
 from hubbub.features.shared.access import get_account, get_room
 from hubbub.features.shared.guard import Request
 from hubbub.features.shared.handlers import handles
@@ -84,6 +94,30 @@ def remove(request: Request[RemoveMember], tx: Transaction) -> Position:
     name = accounts.name_of(tx.connection, command.user)
     event = MemberRemoved(room=room.id, user=command.user, user_name=name, by=actor.id)
     return end_membership(tx, event, role, why="removed").position()
+
+
+@handles(ChangeMembers)
+def change(request: Request[ChangeMembers], tx: Transaction) -> MembersAnswer:
+    """Add and remove members. Existing members are not added, others not removed."""
+    command, actor, room = request.command, request.actor, request.room
+    rules.may_change_members(room, removing=bool(command.remove))
+    present = members.among(tx.connection, room.id, {*command.add, *command.remove})
+    gone = {user: present[user] for user in dict.fromkeys(command.remove) if user in present}
+    new = [user for user in dict.fromkeys(command.add) if user not in present]
+    found = {account.id: account for account in accounts.among(tx.connection, new)} if new else {}
+    banned = bans.among(tx.connection, room.id, new) if new else set()
+    for user in new:
+        account = found.get(user)
+        if account is None or account.disabled:
+            raise NotFound()
+        rules.may_add(actor, room, account.role, banned=user in banned)
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, new) if new else ())
+    for user, (name, role) in gone.items():
+        event = MemberRemoved(room=room.id, user=user, user_name=name, by=actor.id)
+        end_membership(tx, event, role, why="removed")
+    for user in new:
+        enter(tx, room.id, user, found[user].name, actor.id)
+    return {"added": len(new), "removed": len(gone)}
 
 
 @handles(BanMember)

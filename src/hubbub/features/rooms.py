@@ -10,11 +10,12 @@ from hubbub.domain.commands import (
     TOO_MANY,
     ArchiveRoom,
     CreateRoom,
+    OpenHostRoom,
     RestoreRoom,
     SetRoomPreferences,
     UpdateRoom,
 )
-from hubbub.domain.errors import BadRequest, Conflict, NotFound
+from hubbub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
 from hubbub.domain.events import (
     MemberJoined,
     RoomAdded,
@@ -26,13 +27,13 @@ from hubbub.domain.events import (
     RoomUpdated,
     SiteRoomEvent,
 )
-from hubbub.domain.model import Actor, MaybePosition, Room, RoomPosition, RoomRole, room_topic
+from hubbub.domain.model import Actor, HostRoomAnswer, MaybePosition, Room, RoomPosition, RoomRole, room_topic
 from hubbub.domain.text import MAX_DIRECT
 from hubbub.features.shared.access import get_room
-from hubbub.features.shared.guard import Request
+from hubbub.features.shared.guard import CLOSED, Request
 from hubbub.features.shared.handlers import handles
 from hubbub.features.shared.idempotency import OnceByKey
-from hubbub.storage import accounts, log, members, rooms
+from hubbub.storage import accounts, host_rooms, log, members, rooms
 from hubbub.storage.transaction import Transaction
 
 MEMBERS_SHOWN = 100
@@ -79,6 +80,31 @@ def create(request: Request[CreateRoom], tx: Transaction) -> RoomPosition:
     answer = _answer(created, seq)
     once.keep(answer)
     return answer
+
+
+@handles(OpenHostRoom)
+def open_host_room(request: Request[OpenHostRoom], tx: Transaction) -> HostRoomAnswer:
+    """Create the room of an object of the host application, or return the one that there is.
+
+    An archived room stays the room of its object.
+    """
+    command, actor = request.command, request.actor
+    existing = host_rooms.find(tx.connection, command.host_key)
+    if existing is not None:
+        return {"room": existing, "created": False}
+    if not accounts.is_open(tx.connection, actor.id):
+        raise Forbidden(CLOSED)
+    others = [user for user in dict.fromkeys(command.members) if user != actor.id]
+    names = _names(tx, others) | {actor.id: actor.name}
+    rules.may_join_more(actor, rooms.users_at_room_limit(tx.connection, list(names)))
+    if command.kind_of_room == "public" and rooms.name_taken(tx.connection, command.name):
+        raise Conflict(NAME_TAKEN)
+    new = rooms.NewRoomRow(
+        command.kind_of_room, command.name, actor.id, command.topic, command.description, command.history
+    )
+    created, _ = _create(tx, actor, new, {actor.id: RoomRole.OWNER} | dict.fromkeys(others, RoomRole.MEMBER), names)
+    host_rooms.add(tx, command.host_key, created.id)
+    return {"room": created.id, "created": True}
 
 
 @handles(UpdateRoom)

@@ -45,6 +45,7 @@ class Account:
     disabled: bool
     created_at: int
     deleted_at: int | None
+    bot: bool
 
     @property
     def is_deleted(self) -> bool:
@@ -138,10 +139,10 @@ def left_something(connection: Connection, user: int) -> bool:
     return deletion.left_something(connection, user, LOBBY)
 
 
-def create(tx: Transaction, name: str, role: Role, password_hash: str | None) -> int:
+def create(tx: Transaction, name: str, role: Role, password_hash: str | None, *, bot: bool = False) -> int:
     """Create an account and its topic; return its id, which is below 2^53."""
     user = tx.ids.next_public()
-    values = {"id": user, **named(name), "role": role, "password_hash": password_hash}
+    values = {"id": user, **named(name), "role": role, "password_hash": password_hash, "bot": bot}
     tx.execute(insert(users).values(**values, disabled=False, created_at=tx.now))
     tx.create_topic(user_topic(user))
     return user
@@ -197,15 +198,15 @@ def _active() -> Select[Any]:
 def _accounts() -> Select[Any]:
     return select(
         users.c.id, users.c.name, users.c.role, users.c.password_hash, users.c.disabled, users.c.created_at,
-        users.c.deleted_at,
+        users.c.deleted_at, users.c.bot,
     )  # fmt: skip
 
 
 def _account(row: Sequence[Any] | None) -> Account | None:
     if row is None:
         return None
-    id_, name, role, password_hash, disabled, *times = row
-    return Account(id_, name, Role(role), password_hash, bool(disabled), *times)
+    id_, name, role, password_hash, disabled, created_at, deleted_at, bot = row
+    return Account(id_, name, Role(role), password_hash, bool(disabled), created_at, deleted_at, bool(bot))
 
 
 IS_GUEST, IS_OWNER = text(GUESTS), text(OWNERS)

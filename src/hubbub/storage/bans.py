@@ -1,5 +1,7 @@
 """Bans: which users may not join which rooms."""
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, delete, insert, select
 
 from hubbub.domain.model import Ban
@@ -11,6 +13,11 @@ from hubbub.storage.transaction import Transaction
 def holds(connection: Connection, room: int, user: int) -> bool:
     """Return whether the user is banned from the room."""
     return connection.scalar(select(bans.c.user).where(bans.c.room == room, bans.c.user == user)) is not None
+
+
+def among(connection: Connection, room: int, wanted: Collection[int]) -> set[int]:
+    """Return those of the users who are banned from the room."""
+    return set(connection.scalars(select(bans.c.user).where(bans.c.room == room, bans.c.user.in_(wanted))))
 
 
 def add(tx: Transaction, room: int, user: int, by: int, reason: str) -> None:

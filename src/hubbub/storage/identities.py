@@ -1,5 +1,6 @@
 """Identities of the host application: their accounts and their last revocation."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
@@ -30,6 +31,20 @@ def find(connection: Connection, issuer: str, subject: str) -> StoredIdentity | 
     )
     row = connection.execute(query).first()
     return None if row is None else StoredIdentity(row.user, row.name, row.revoked)
+
+
+def of_user(connection: Connection, user: int) -> tuple[str, str] | None:
+    """Return the issuer and the subject of an account, None for one of Hubbub's own accounts."""
+    row = connection.execute(select(identities.c.issuer, identities.c.subject).where(identities.c.user == user)).first()
+    return None if row is None else (row.issuer, row.subject)
+
+
+def users_of(connection: Connection, issuer: str, subjects: Collection[str]) -> dict[str, int]:
+    """Return the accounts of identities of one issuer, by subject. Those without an account are left out."""
+    query = select(identities.c.subject, identities.c.user).where(
+        identities.c.issuer == issuer, identities.c.subject.in_(subjects), identities.c.user.is_not(None)
+    )
+    return {row.subject: row.user for row in connection.execute(query)}
 
 
 def last_revoked(connection: Connection, user: int) -> int:

@@ -1,6 +1,6 @@
 """Members: which users are in which rooms, since when, and how far they have read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, delete, exists, insert, select, update
@@ -62,6 +62,13 @@ def role_of(connection: Connection, room: int, user: int) -> RoomRole | None:
     return None if found is None else RoomRole(found)
 
 
+def among(connection: Connection, room: int, wanted: Collection[int]) -> dict[int, tuple[str, RoomRole]]:
+    """Return the names and roles of those of at most AMONG users who are members of the room, by id."""
+    named = select(members.c.user, users.c.name, members.c.role).join(users, users.c.id == members.c.user)
+    found = connection.execute(named.where(members.c.room == room, members.c.user.in_(wanted)))
+    return {row.user: (row.name, RoomRole(row.role)) for row in found}
+
+
 def owner_of(connection: Connection, room: int) -> tuple[int, str] | None:
     """Return the id and the name of the room's owner, None if it has no owner."""
     query = select(users.c.id, users.c.name).join_from(members, users, users.c.id == members.c.user)
@@ -101,8 +108,9 @@ def set_role(tx: Transaction, room: int, user: int, role: RoomRole) -> None:
     tx.execute(update(members).where(members.c.room == room, members.c.user == user).values(role=role.value))
 
 
-def rooms_of(connection: Connection, user: int) -> list[int]:
-    return list(connection.scalars(select(members.c.room).where(members.c.user == user).order_by(members.c.room)))
+def rooms_of(connection: Connection, user: int, limit: int | None = None) -> list[int]:
+    query = select(members.c.room).where(members.c.user == user).order_by(members.c.room).limit(limit)
+    return list(connection.scalars(query))
 
 
 def without_owner(connection: Connection, user: int) -> list[int]:
@@ -118,6 +126,13 @@ def without_owner(connection: Connection, user: int) -> list[int]:
     query = select(rooms.c.id).join_from(members, rooms, rooms.c.id == members.c.room)
     query = query.where(members.c.user == user, rooms.c.kind != "direct", rooms.c.id != LOBBY, ~owner)
     return list(connection.scalars(query.order_by(rooms.c.id)))
+
+
+def users_of(connection: Connection, room: int, after: int, limit: int) -> list[tuple[int, bool]]:
+    """Return a page of a room's members by id: the user, and whether it is a bot."""
+    query = select(members.c.user, users.c.bot).join_from(members, users, users.c.id == members.c.user)
+    query = query.where(members.c.room == room, members.c.user > after).order_by(members.c.user).limit(limit)
+    return [(row.user, bool(row.bot)) for row in connection.execute(query)]
 
 
 def listing(connection: Connection, room: int, after: int, limit: int) -> list[Member]:

@@ -3,14 +3,31 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, and_, func, select, update
+from sqlalchemy import Connection, Dialect, Executable, Text, and_, bindparam, cast, func, literal, select, update
 
 from hubbub.domain.text import MENTIONS_COUNTED
 from hubbub.storage import mentions, rows
 from hubbub.storage.database import Statement
 from hubbub.storage.rows import BIG, Rows
-from hubbub.storage.schema import members, messages
+from hubbub.storage.schema import members, messages, topics
 from hubbub.storage.transaction import Transaction
+
+
+class UnreadCount(NamedTuple):
+    """The unread messages of a user in a room. Mentions are counted up to 100."""
+
+    room: int
+    messages: int
+    mentions: int
+    muted: bool
+
+
+def unread(connection: Connection, user: int) -> list[UnreadCount]:
+    """Return the rooms in which the user has unread messages. One statement."""
+    return [
+        UnreadCount(room, count, min(called, MENTIONS_COUNTED), bool(muted))
+        for room, count, called, muted in UNREAD.rows(connection, user=user)
+    ]
 
 
 class ReadTarget(NamedTuple):
@@ -63,6 +80,16 @@ def number_of(connection: Connection, room: int, seq: int) -> int | None:
     return found
 
 
+def _unread(_: Dialect) -> Executable:
+    topic = literal("room:", Text).concat(cast(members.c.room, Text))
+    return (
+        select(members.c.room, topics.c.n - members.c.read_n, mentions.counted(members), members.c.muted)
+        .join_from(members, topics, topics.c.topic == topic)
+        .where(members.c.user == bindparam("user", type_=BIG), topics.c.n > members.c.read_n)
+        .order_by(members.c.room)
+    )
+
+
 def _own(dialect: Dialect) -> Executable:
     given = Rows(dialect, {"room": BIG, "user": BIG})
     wanted = select(*given.columns()).select_from(given.source).subquery("wanted")
@@ -96,6 +123,7 @@ def _move(dialect: Dialect) -> Executable:
     )
 
 
+UNREAD = Statement(_unread)
 OWN = Statement(_own)
 STANDING = Statement(_standing)
 MOVE = Statement(_move)

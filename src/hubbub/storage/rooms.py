@@ -119,7 +119,8 @@ def users_at_room_limit(connection: Connection, people: Collection[int]) -> set[
     Direct rooms do not count, since other users create them.
     """
     query = select(members.c.user).join(rooms, rooms.c.id == members.c.room).group_by(members.c.user)
-    query = query.where(members.c.user.in_(people), rooms.c.kind != "direct")
+    query = query.join(users, users.c.id == members.c.user)
+    query = query.where(members.c.user.in_(people), rooms.c.kind != "direct", users.c.bot.is_(False))
     return set(connection.scalars(query.having(func.count() >= MAX_ROOMS)))
 
 
@@ -148,6 +149,12 @@ def find_visible(connection: Connection, user: int, room: int) -> Room | None:
     Returns None if the room does not exist or is hidden from the user.
     """
     found = connection.execute(_seen_by(user).where(rooms.c.id == room)).all()
+    return next(iter(models(connection, found)), None)
+
+
+def find(connection: Connection, user: int, room: int) -> Room | None:
+    """Return a room with the user's membership if there is one, for the system, which sees every room."""
+    found = connection.execute(_with_own(user).where(rooms.c.id == room)).all()
     return next(iter(models(connection, found)), None)
 
 
@@ -259,14 +266,12 @@ _TOPIC = topics.c.topic == literal("room:", Text).concat(cast(rooms.c.id, Text))
 
 
 def _seen_by(user: int) -> Select[Any]:
+    return _with_own(user).where(or_(rooms.c.kind == "public", members.c.user.is_not(None)))
+
+
+def _with_own(user: int) -> Select[Any]:
     own = and_(members.c.room == rooms.c.id, members.c.user == literal(user, BigInteger))
-    return (
-        select(*_COLUMNS)
-        .select_from(rooms)
-        .outerjoin(members, own)
-        .join(topics, _TOPIC)
-        .where(or_(rooms.c.kind == "public", members.c.user.is_not(None)))
-    )
+    return select(*_COLUMNS).select_from(rooms).outerjoin(members, own).join(topics, _TOPIC)
 
 
 def _joined() -> Select[Any]:

@@ -103,6 +103,7 @@ users = Table(
     Column("created_at", Big, nullable=False),
     Column("deleted_at", Big),
     Column("search_key", Bytewise, nullable=False, server_default=""),
+    Column("bot", Boolean, nullable=False, server_default=false()),
     one_of("users_role", "role", Role),
     flag("users_disabled", "disabled"),
     CheckConstraint("(deleted_at IS NULL) = (skeleton IS NOT NULL)", name="users_skeleton"),
@@ -114,7 +115,7 @@ users = Table(
 """A deleted account has `deleted_at`, and no skeleton: its name is free. Its row stays as the author
 of its messages. A guest who left nothing has no row any more.
 `users_search_key` has all columns that the search for users reads."""
-USER_KEPT = frozenset({"id", "created_at"})
+USER_KEPT = frozenset({"id", "created_at", "bot"})
 """The columns that stay of a deleted account. All others are erased, new ones too."""
 
 identities = Table(
@@ -175,6 +176,16 @@ rooms = Table(
 )
 """`direct_key` is a digest of the ids of a direct room's `participants`. It makes the room unique
 for them, also if two servers create it at once."""
+
+host_rooms = Table(
+    "host_rooms",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("room", Big, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False),
+    UniqueConstraint("room", name="host_rooms_room"),
+)
+"""The rooms of objects of the host application, by the application's own keys. The key makes the room
+unique, also if two servers create it at once."""
 
 participants = Table(
     "participants",

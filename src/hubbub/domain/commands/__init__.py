@@ -11,6 +11,7 @@ reaches the journal.
 
 from hubbub.domain.commands.accounts import (
     AdmitIdentity,
+    ChangeAccount,
     CloseGuest,
     CreateAccount,
     DeleteAccount,
@@ -65,6 +66,7 @@ from hubbub.domain.commands.invites import (
 from hubbub.domain.commands.members import (
     AddMember,
     BanMember,
+    ChangeMembers,
     JoinRoom,
     LeaveRoom,
     MemberCommand,
@@ -105,6 +107,7 @@ from hubbub.domain.commands.rooms import (
     TOO_MANY,
     ArchiveRoom,
     CreateRoom,
+    OpenHostRoom,
     RestoreRoom,
     SetRoomPreferences,
     UpdateRoom,
@@ -185,6 +188,8 @@ __all__ = [
     "ArchiveRoom",
     "Attempt",
     "BanMember",
+    "ChangeAccount",
+    "ChangeMembers",
     "ChangePassword",
     "ClearIndex",
     "CloseGuest",
@@ -223,6 +228,7 @@ __all__ = [
     "NoteFollowerFailure",
     "NoteFollowerRecovery",
     "OpenGuest",
+    "OpenHostRoom",
     "OpenSession",
     "PauseFollower",
     "PinMessage",

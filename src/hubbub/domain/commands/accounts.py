@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from hubbub.domain.commands.base import Command, Id
+from hubbub.domain.commands.base import Command, Id, Requires
 from hubbub.domain.model import LOBBY, SECURITY, SITE, Actor, Nothing, Role, UserAnswer, room_topic, user_topic
 from hubbub.domain.names import UserName
 
@@ -57,9 +57,23 @@ class AdmitIdentity(Command[Nothing]):
     subject: str
     name: str
     role: Role
+    bot: bool = False
+    """Whether a new account is that of a bot."""
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, room_topic(LOBBY))
+
+
+class ChangeAccount(Command[Nothing]):
+    """Change the name or the role of an account, for the host application. None leaves them."""
+
+    requires = (Requires.SYSTEM,)
+    user: Id
+    name: str | None = None
+    role: Role | None = None
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, user_topic(self.user))
 
 
 class RevokeIdentity(Command[Nothing]):

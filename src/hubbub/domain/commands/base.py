@@ -32,7 +32,8 @@ class Requires(Enum):
     OPEN_ACCOUNT = auto()
     """The actor's account was not closed since the command was authenticated. Else Forbidden."""
     ROOM = auto()
-    """The actor may see the room: it is public, or they are a member. Else NotFound."""
+    """The actor may see the room: it is public, or they are a member. Else NotFound. The system sees
+    every room."""
     MEMBER = auto()
     """The actor is a member of the room. Else NotFound."""
     MESSAGE = auto()

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Generic, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from hubbub.domain.commands.base import A, Command, Id, Requires
 from hubbub.domain.commands.examples import Example, Given, Scene
 from hubbub.domain.errors import Conflict, NotFound
-from hubbub.domain.model import Actor, MaybePosition, Position, RoomPosition, RoomRole, room_topic, user_topic
-from hubbub.domain.text import Reason
+from hubbub.domain.model import (
+    Actor,
+    MaybePosition,
+    MembersAnswer,
+    Position,
+    RoomPosition,
+    RoomRole,
+    room_topic,
+    user_topic,
+)
+from hubbub.domain.text import MAX_INVITED, Reason
 
 
 class JoinRoom(Command[RoomPosition]):
@@ -69,6 +78,19 @@ class RemoveMember(MemberCommand[Position]):
     rest = ("DELETE", "/api/rooms/{room}/members/{user}")
     type: Literal["member.remove"] = "member.remove"
     example = Example(again="not_found")
+
+
+class ChangeMembers(Command[MembersAnswer]):
+    """Add and remove members of a room in one transaction, for the host application. Idempotent."""
+
+    requires = (Requires.SYSTEM, Requires.ROOM)
+    errors = (NotFound, Conflict)
+    room: Id
+    add: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED)] = ()
+    remove: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED)] = ()
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (room_topic(self.room), *map(user_topic, (*self.add, *self.remove)))
 
 
 class BanMember(MemberCommand[MaybePosition]):

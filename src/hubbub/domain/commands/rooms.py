@@ -7,10 +7,12 @@ from pydantic import FailFast, Field, model_validator
 from hubbub.domain.commands.base import Command, Id, Requires
 from hubbub.domain.commands.examples import Example, Given
 from hubbub.domain.errors import Conflict, NotFound
+from hubbub.domain.host_rooms import HostKey
 from hubbub.domain.model import (
     SITE,
     Actor,
     History,
+    HostRoomAnswer,
     MaybePosition,
     RoomKind,
     RoomPosition,
@@ -69,6 +71,27 @@ class CreateRoom(Command[RoomPosition]):
         elif len(set(self.members)) > MAX_DIRECT:
             raise ValueError(TOO_MANY)
         return self
+
+    def topics(self, actor: Actor) -> tuple[str, ...]:
+        return (SITE, user_topic(actor.id), *map(user_topic, self.members))
+
+
+class OpenHostRoom(Command[HostRoomAnswer]):
+    """Create the room of one of the host application's objects, unless there is one.
+
+    The actor becomes its owner. Everything but the key counts only if the room is new.
+    """
+
+    requires = (Requires.SYSTEM,)
+    errors = (NotFound, Conflict)
+    creates_room = True
+    host_key: HostKey
+    kind_of_room: Literal["public", "private"] = "private"
+    name: RoomName
+    topic: RoomTopicLine = ""
+    description: RoomDescription = ""
+    history: History = "all"
+    members: Annotated[tuple[Id, ...], FailFast(), Field(max_length=MAX_INVITED)] = ()
 
     def topics(self, actor: Actor) -> tuple[str, ...]:
         return (SITE, user_topic(actor.id), *map(user_topic, self.members))

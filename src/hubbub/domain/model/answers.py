@@ -47,6 +47,20 @@ class RoomPosition(TypedDict):
     room: Room
 
 
+class HostRoomAnswer(TypedDict):
+    """The id of the room of an object of the host application, and whether the command created it."""
+
+    room: int
+    created: bool
+
+
+class MembersAnswer(TypedDict):
+    """How many members a command has added and removed."""
+
+    added: int
+    removed: int
+
+
 class UserAnswer(TypedDict):
     """The account that a command has created."""
 

@@ -51,6 +51,7 @@ class Actor:
     role: Role
     session: str | None = None
     system: bool = False
+    bot: bool = False
 
 
 SYSTEM = Actor(id=0, name="hubbub", role=Role.OWNER, system=True)

@@ -278,12 +278,12 @@ async def end_with_server(services: Services) -> None:
     while True:
         await asyncio.sleep(CHECK_INTERVAL)
         server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-        if services.streams and getattr(server, "should_exit", False) is True:
+        if (services.streams or services.host_readers) and getattr(server, "should_exit", False) is True:
             end_streams(services)
 
 
 def end_streams(services: Services) -> None:
-    """Ask the clients of all streams to reconnect later."""
+    """Ask the clients of all streams to reconnect later, and end what reads for the host application."""
     among = len(services.streams)
-    for stream in list(services.streams):
+    for stream in (*services.streams, *services.host_readers):
         stream.shutdown(among)
