@@ -22,8 +22,8 @@ from tests.support.documents import ROOT
 
 OTHERS = frozenset({
     ".", "age", "cd", "cp", "curl", "date", "docker", "echo", "env", "export", "find", "grep", "gunicorn", "helm",
-    "journalctl", "jq", "kubectl", "mkdir", "pip", "pytest", "python", "python3", "set", "sudo", "systemctl", "tee", "useradd",
-    "uvicorn",
+    "journalctl", "jq", "kubectl", "mkdir", "pip", "pytest", "python", "python3", "set", "sudo", "systemctl", "tee",
+    "useradd", "uvicorn",
 })  # fmt: skip
 """Programs of other projects, of which only the arguments that concern Hubbub are checked."""
 OTHER_SERVER = 8001

@@ -25,12 +25,18 @@ OUTSIDE = {
     "| sudo": "changes the machine",
 }
 SERVES = re.compile(r"(?:\w+=(?:'[^']*'|\S+) )*(?:hubbub serve|uvicorn|gunicorn|hypercorn|granian)\b")
+STOP = "# Ctrl+C"
+"""A comment that tells readers, at the start of a block, to stop the servers of the page."""
 MARK = "-- end of block --"
 DEADLINE = 150
 
 PRELUDE = """
 set -eu -o pipefail
-trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
+stops() {
+    kill $(jobs -p) 2>/dev/null || true
+    wait
+}
+trap stops EXIT
 serves() {
     local port=$1
     shift
@@ -93,6 +99,8 @@ def script(blocks: list[Block], ports: Ports) -> str:
     for block in blocks:
         if block.language != "sh":
             continue
+        if block.text.startswith(STOP):
+            parts.append("stops")
         for line in lines(ports.free(block.text)):
             if is_outside(line):
                 continue

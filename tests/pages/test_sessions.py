@@ -1,4 +1,4 @@
-"""The quickstart and the tutorials run from top to bottom, and print what they say they print."""
+"""The quickstart, the tutorials and a guide run from top to bottom, and print what they say they print."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.pages import session
 from tests.support.documents import DOCS, blocks_in
 
-PAGES = [DOCS / "quickstart.md", *sorted((DOCS / "tutorials").glob("*.md"))]
+PAGES = [DOCS / "quickstart.md", DOCS / "posting.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
