@@ -6,6 +6,7 @@ batch.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hubbub.bus.remote import RemoteBus
 from hubbub.domain.errors import Unavailable
@@ -14,6 +15,9 @@ from hubbub.engine.batch import Batch
 from hubbub.engine.follower_runner import Kind
 from hubbub.engine.services import Services
 from hubbub.metrics import Metrics
+
+if TYPE_CHECKING:
+    from hubbub.engine.host_outbox import Counts
 
 
 def observer(metrics: Metrics) -> Callable[[Batch], None]:
@@ -108,6 +112,17 @@ def _watch_bus(services: Services, bus: RemoteBus) -> None:
     metrics.counter("bus_messages", "Messages of the bus, by what became of them.", messages, "outcome")
     hub = services.hub
     metrics.counter("bus_repairs", "Topics found behind the log by a comparison.", lambda: hub.repaired)
+
+
+def attach_outbox(metrics: Metrics, counts: "Counts") -> None:
+    """Report the posts that are taken over from the host application's outbox."""
+
+    def posts() -> Mapping[str, float]:
+        return {"posted": counts.posted, "dead": counts.dead}
+
+    metrics.counter("outbox_posts", "Rows of the outbox, by what became of them.", posts, "outcome")
+    metrics.counter("outbox_failures", "Times the host's database did not respond.", lambda: counts.failures)
+    metrics.gauge("outbox_oldest_seconds", "Age of the oldest row, at the last look.", lambda: counts.oldest)
 
 
 def _named(reads: tuple[int, int]) -> Mapping[str, float]:

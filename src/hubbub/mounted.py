@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from hubbub import log, main
+from hubbub import log, main, meters
 from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
 from hubbub.engine.external_auth import AuthSettings
@@ -35,6 +35,9 @@ from hubbub.storage.locks import InUse
 from hubbub.storage.migrate import TooNew
 from hubbub.storage.signing_key import KeyUnusable
 
+if TYPE_CHECKING:
+    from hubbub.outbox import Outbox
+
 Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
 NOT_STARTED = (
     "Hubbub is mounted but was not started. Use FastAPI(lifespan=hubbub.lifespan), "
@@ -44,6 +47,7 @@ ORIGINS_MISSING = (
     "Hubbub(authenticate=…) needs origins=[…], the origins of the pages that may use your users' cookies, such as "
     '"https://app.example.org". If browsers never send your credential by themselves, pass ambient=False instead.'
 )
+NO_DATABASE = "Hubbub(outbox=…) needs Outbox(address), with the address of your database."
 HOST_APP = "hubbub.host_app"
 """The scope's key for the host application.
 
@@ -72,6 +76,9 @@ class Hubbub:
     ASGI servers do not start mounted applications: the host application must enter `lifespan`. An
     ASGI server that runs `app` directly needs nothing else. Several workers of an ASGI server need
     `database_url` with PostgreSQL and `bus_url`; without a bus the second one is refused.
+
+    With `outbox`, posts that the host application has written in its own SQL transactions become
+    messages.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Hubbub:
         *,
         authenticate: Authenticate | None = None,
         ambient: bool = True,
+        outbox: "Outbox | None" = None,
         **overrides: Any,
     ) -> None:
         """Create the application.
@@ -89,6 +97,9 @@ class Hubbub:
         self.settings = _settings(settings, overrides)
         if authenticate is not None and ambient and not self.settings.origins:
             raise WrongSetting(ORIGINS_MISSING)
+        if outbox is not None and outbox.database is None:
+            raise WrongSetting(NO_DATABASE)
+        self._outbox = outbox
         self._login = AuthSettings(_with_host_app(authenticate), ambient) if authenticate is not None else None
         self._running: tuple[Services, ASGIApp] | None = None
         self._refusal = NOT_STARTED
@@ -193,7 +204,8 @@ class Hubbub:
             ]
             try:
                 await self._callbacks.start(services)
-                yield
+                async with self._taking_posts_over(services):
+                    yield
             finally:
                 self._running = None
                 await self._callbacks.stop()
@@ -213,6 +225,17 @@ class Hubbub:
                 # ASGI servers log the whole traceback: the last line must be easy to find.
                 raise error.with_traceback(None) from None
             yield services
+
+    @asynccontextmanager
+    async def _taking_posts_over(self, services: Services) -> AsyncIterator[None]:
+        if self._outbox is None:
+            yield
+            return
+        from hubbub.host.outbox import taking_over
+
+        async with taking_over(services, self._host, self._outbox) as taker:
+            meters.attach_outbox(services.metrics, taker.counts)
+            yield
 
     async def _guard(self, services: Services, gateway: AsgiGateway) -> None:
         """End the service if another server takes the database. The host continues."""

@@ -102,6 +102,13 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def try_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file. Raises InUse if another process holds it."""
+    with _flock(path, InUse(f"Another process holds {path}.")):
+        yield
+
+
+@contextmanager
 def _folder(data: Path, refusal: InUse, *, shared: bool) -> Iterator[None]:
     make_folder(data)
     with _flock(data / LOCK, refusal, shared=shared):
