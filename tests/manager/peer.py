@@ -12,6 +12,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.got: list[str] = []
+        """Texts, bytes as `<hex>`, and the close as `close CODE`."""
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.events.put_nowait({"type": "websocket.connect"})
         self.reads = asyncio.Event()
@@ -31,7 +32,7 @@ class Peer:
         if self.dead:
             raise OSError("the peer is gone")
         if message["type"] == "websocket.send":
-            self.got.append(message["text"])
+            self.got.append(message["text"] if "text" in message else f"<{message['bytes'].hex()}>")
         elif message["type"] == "websocket.close":
             self.got.append(f"close {message['code']}")
 

@@ -20,6 +20,7 @@ PEOPLE, TOPICS = range(7), ["a", "b", "c"]
 person, topic = st.sampled_from(PEOPLE), st.sampled_from(TOPICS)
 CALLS = st.one_of(
     st.tuples(st.just("broadcast"), st.one_of(st.none(), topic)),
+    st.tuples(st.just("to others"), st.one_of(st.none(), topic), st.sets(person, max_size=3)),
     st.tuples(st.just("send"), person),
     st.tuples(st.just("join"), person, topic),
     st.tuples(st.just("leave"), person, topic),
@@ -37,8 +38,8 @@ class Model:
     here: set[int] = field(default_factory=lambda: set(PEOPLE))
     heard: dict[int, list[bytes]] = field(default_factory=lambda: {one: [] for one in PEOPLE})
 
-    def broadcast(self, text: bytes, name: str | None) -> None:
-        for one in self.here if name is None else self.topics[name]:
+    def broadcast(self, text: bytes, name: str | None, excluded: frozenset[int] = frozenset()) -> None:
+        for one in (self.here if name is None else self.topics[name]) - excluded:
             self.heard[one].append(text)
 
     def remove(self, one: int) -> None:
@@ -65,6 +66,9 @@ async def play(calls: list[tuple[object, ...]]) -> None:
             case "broadcast", (str() | None) as name:
                 registry.broadcast(text, name)
                 model.broadcast(text, name)
+            case "to others", (str() | None) as name, set() as excluded:
+                registry.broadcast_to_others([listeners[one] for one in excluded], text, name)
+                model.broadcast(text, name, frozenset(excluded))
             case str(), int(one), *rest if one in model.here:
                 step((str(what), one, rest), registry, model, listeners[one], text)
     await drained(registry)

@@ -1,6 +1,7 @@
 """Every Python block in docs/library.md runs, on uvicorn or as a test."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.gateways.raw import Raw
 from tests.manager.test_tutorial import OURS, start
@@ -20,6 +22,7 @@ from tests.support.waiting import eventually_async
 
 PAGE = "library.md"
 Serve = Callable[..., int]
+both = pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +63,28 @@ class Clients(AsyncExitStack):
         return await self.enter_async_context(connect(url, proxy=None, compression=None, max_queue=None))
 
 
-async def hears(client: ClientConnection, *texts: str) -> None:
+async def hears(client: ClientConnection, *texts: str | bytes) -> None:
     async with asyncio.timeout(10):
         assert [await client.recv() for _ in texts] == list(texts)
 
 
+async def is_closed(client: ClientConnection, code: int, reason: str) -> None:
+    """Require the Close as the next frame."""
+    async with asyncio.timeout(10):
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+    assert (client.close_code, client.close_reason) == (code, reason)
+
+
 def test_every_block_has_a_test_here() -> None:
     assert set(documents.blocks(PAGE)) == {
-        "chat.py", "ticker.py", "rooms.py", "personal.py", "slow.py", "order.py", "threads.py", "test_chat.py",
-        "workers.py", "bus_options.py", "job.py",
+        "chat.py", "messages.py", "ticker.py", "rooms.py", "users.py", "closing.py", "resume.py", "hooks.py",
+        "accepted.py", "slow.py", "order.py", "threads.py", "test_chat.py", "test_unit.py", "workers.py",
+        "bus_options.py", "job.py",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
+@both
 async def test_the_chat_example_broadcasts_joins_messages_and_leaves(serve: Serve, websockets: str) -> None:
     async with Clients(serve("chat", websockets)) as people:
         ann = await people.enter("/ws/ann")
@@ -85,7 +97,7 @@ async def test_the_chat_example_broadcasts_joins_messages_and_leaves(serve: Serv
         await hears(ann, "bob: hello", "bob left")
 
 
-@pytest.mark.parametrize("websockets", ["auto", OURS], ids=["uvicorn's", "ours"])
+@both
 async def test_the_ticker_example_ends_when_its_client_leaves(serve: Serve, websockets: str) -> None:
     port = serve("ticker", websockets)
     async with Clients(port) as people, httpx.AsyncClient(trust_env=False) as http:
@@ -111,17 +123,99 @@ async def test_the_rooms_example_sends_to_members_of_a_room(serve: Serve) -> Non
         await ann.send("green")
         await hears(ann, "[tea] ann: green")
         await hears(bob, "[tea] ann: green")
+        await ann.send("/rooms")
+        await hears(ann, '{"tea":2,"coffee":1}')
 
 
-async def test_the_personal_example_reaches_all_connections_of_a_name(serve: Serve) -> None:
-    async with Clients(serve("personal")) as people:
+@both
+async def test_the_messages_example_sends_json_to_all_and_bytes_to_the_others(serve: Serve, websockets: str) -> None:
+    async with Clients(serve("messages", websockets)) as people:
+        ann = await people.enter("/board/ann")
+        await hears(ann, '{"event":"joined","name":"ann"}')
+        bob = await people.enter("/board/bob")
+        for client in (ann, bob):
+            await hears(client, '{"event":"joined","name":"bob"}')
+        await ann.send(b"\0\xff")
+        await ann.send("four")
+        await hears(bob, b"\0\xff", '{"by":"ann","points":[[0,0],[4,1]]}')
+        await hears(ann, '{"by":"ann","points":[[0,0],[4,1]]}')
+
+
+@both
+async def test_the_users_example_reaches_all_devices_of_a_user(serve: Serve, websockets: str) -> None:
+    async with Clients(serve("users", websockets)) as people:
         ann, phone, bob = [await people.enter(f"/ws/{name}") for name in ("ann", "ann", "bob")]
-        for client in (bob, ann, phone):
-            await client.send("bob here I am")  # This makes each client known to the app.
-            assert str(await bob.recv()).endswith(" whispers: here I am")
+        await hears(bob, '{"online":["ann","bob"]}')
         await bob.send("ann come over")
-        await hears(ann, "bob whispers: come over")
-        await hears(phone, "bob whispers: come over")
+        await bob.send("all hello")
+        for client in (phone, ann):
+            while await client.recv() != '{"online":["ann","bob"]}':
+                pass
+            await hears(client, "bob whispers: come over", "bob: hello")
+        await phone.close()
+        await ann.close()
+        await hears(bob, '{"online":["bob"]}')
+
+
+@both
+async def test_the_closing_example_closes_rooms_and_users(serve: Serve, websockets: str) -> None:
+    port = serve("closing", websockets)
+    async with Clients(port) as people, httpx.AsyncClient(trust_env=False) as http:
+        ann, bob = await people.enter("/rooms/tea/ann"), await people.enter("/rooms/tea/bob")
+        await bob.send("hello")  # the endpoint of bob has joined
+        await hears(bob, "hello")
+        await http.post(f"http://127.0.0.1:{port}/ban/bob")
+        await is_closed(bob, 4003, "banned")
+        await ann.send("bye")
+        while await ann.recv() != "bye":
+            pass
+        await http.delete(f"http://127.0.0.1:{port}/rooms/tea")
+        await hears(ann, "This room is deleted.")
+        await is_closed(ann, 1000, "")
+
+
+@both
+async def test_the_resume_example_sends_what_was_missed(serve: Serve, websockets: str) -> None:
+    async with Clients(serve("resume", websockets)) as people:
+        ann = await people.enter("/rooms/tea")
+        for text in "12":
+            await ann.send(text)
+        first, second = [json.loads(await ann.recv()) for _ in "12"]
+        assert (first["text"], second["text"]) == ("1", "2")
+        late = await people.enter(f"/rooms/tea?since={first['id']}")
+        assert json.loads(await late.recv()) == second
+        new = await people.enter("/rooms/tea")
+        assert [json.loads(await new.recv()) for _ in "12"] == [first, second]
+        lost = await people.enter("/rooms/tea?since=unknown")
+        assert [json.loads(await lost.recv()) for _ in "123"] == [
+            first, second, {"event": "some messages are missing"},
+        ]  # fmt: skip
+
+
+@both
+async def test_the_hooks_example_tells_the_room_who_joins_and_leaves(serve: Serve, websockets: str) -> None:
+    async with Clients(serve("hooks", websockets)) as people:
+        ann = await people.enter("/rooms/tea/ann")
+        await ann.send("1")
+        await hears(ann, "1")
+        bob = await people.enter("/rooms/tea/bob")
+        await hears(ann, "bob joined tea")
+        await bob.close()
+        await hears(ann, "bob left tea")
+
+
+@both
+async def test_the_accepted_example_logs_in_before_it_connects(serve: Serve, websockets: str) -> None:
+    async with Clients(serve("accepted", websockets)) as people:
+        ann = await people.enter("/ws")
+        for text in ("ann", "hello", "again"):
+            await ann.send(text)
+        heard = [str(await ann.recv()) for _ in range(4)]
+        assert [text for text in heard if text.startswith("ann")] == ["ann: hello", "ann: again"]
+        assert heard.count("A message was sent.") == 2
+        nobody = await people.enter("/ws")
+        await nobody.send("1")
+        await is_closed(nobody, 4001, "Send your name.")
 
 
 async def test_the_slow_example_closes_a_client_that_does_not_read(serve: Serve) -> None:
@@ -200,8 +294,8 @@ def test_the_bus_options_example_runs_and_connects_to_nothing(folder: Path) -> N
 
 
 def test_the_testing_example_passes_with_plain_pytest(folder: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chat.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chat.py", "test_unit.py"]
     bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # A reader's pytest has no plugins of this project.
     done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout

@@ -229,11 +229,9 @@ async def test_before_and_after_are_the_same_for_a_client(name: str, folder: Pat
             assert (kind, websockets, await play(stage)) == (kind, websockets, expected)
 
 
-async def test_control_the_programs_of_two_sections_are_not_the_same_for_a_client(folder: Path) -> None:
-    async with staged("channels_after", folder, PLAIN) as stage:
-        assert await rooms_beginning(stage) != ROOMS[:1]
-
-
-async def rooms_beginning(stage: Stage) -> list[object]:
-    ann = await stage.enter("/rooms/tea/ann")
-    return [await ann.hears_json()]
+async def test_control_a_program_that_does_not_exclude_the_sender_is_another_one_for_a_client(folder: Path) -> None:
+    block = documents.blocks(PAGE)["rooms_after.py"]
+    assert ", exclude=websocket" in block
+    (folder / "rooms_broken.py").write_text(block.replace(", exclude=websocket", ""))
+    async with staged("rooms_broken", folder, PLAIN) as stage:
+        assert await rooms(stage) != ROOMS

@@ -161,7 +161,8 @@ class SessionClient:
         await asyncio.to_thread(send, message)
 
     async def receive(self) -> Message:
-        event = await asyncio.to_thread(self.session.receive)
+        async with asyncio.timeout(PATIENCE):
+            event = await asyncio.to_thread(self.session.receive)
         if event["type"] == "websocket.close":
             raise Closed(event.get("code", 1000), event.get("reason") or "")
         found: Message = event["text"] if event.get("text") is not None else event["bytes"]

@@ -76,6 +76,16 @@ def test_a_user_continues_from_a_position_after_a_disconnect(running: Chat) -> N
     assert bob.wait_for("message.sent", room=room)["body"] == "missed"
 
 
+def test_the_position_in_a_new_room_is_its_head_before_any_event_of_it(running: Chat) -> None:
+    ann, bob = running["ann"], running["bob"]
+    room = ann.create_room("Tea", members=[bob])
+    added = bob.wait_for("room.added", room=room)
+    bob.events[:] = [event for event in bob.events if event["topic"] != f"room:{room}"]
+    assert bob.positions.have[f"room:{room}"] == added["details"]["head"]
+    ann.wait_for("room.added", room=room)
+    assert ann.positions.have[f"room:{room}"] >= added["details"]["head"]
+
+
 def test_a_user_has_several_devices(running: Chat) -> None:
     phone = running.log_in("ann")
     assert isinstance(phone, ChatUser)

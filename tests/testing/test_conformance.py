@@ -319,6 +319,29 @@ class AManagerBroadcastsAndJoins:
         await client.close()
 
 
+@case(client=['{"to":"all"}', b"\x00", "to ann", (4001, "enough")], endpoint=[(4001, "enough"), []])
+class AManagerSendsJsonAndBytesAndClosesAUser:
+    @staticmethod
+    async def endpoint(websocket: WebSocket, log: Log) -> None:
+        manager = ConnectionManager()
+        await manager.connect(websocket, user="ann")
+        await manager.broadcast({"to": "all"})
+        await manager.broadcast("to all but ann", exclude="ann")
+        await manager.broadcast(b"\x00")
+        await manager.send_personal_message("to ann", "ann")
+        closing = asyncio.create_task(manager.close_user("ann", 4001, "enough"))
+        try:
+            await websocket.receive_text()
+        except WebSocketDisconnect as end:
+            log.append((end.code, end.reason))
+        await closing
+        log.append(manager.users())
+
+    @staticmethod
+    async def client(backend: Backend, log: Log) -> None:
+        await until_closed(await backend.connect(), log)
+
+
 @case(client=["tick"], endpoint=[True], differs=TESTCLIENT)
 class AManagerClosesASlowClient:
     """TestClient's client is never slow: it takes everything."""

@@ -100,9 +100,11 @@ class ChatUser:
     def positions(self) -> Positions:
         """The position after the last event that arrived, to continue from after a `disconnect`."""
         have = dict(self.welcome.get("heads", {}))
-        for event in self.events:
+        for event in list(self.events):
             if "seq" in event:
                 have[event["topic"]] = max(event["seq"], have.get(event["topic"], 0))
+            if event["type"] == "room.added":
+                have.setdefault(f"room:{event['room']}", event["details"]["head"])
         return Positions(self.welcome.get("epoch", ""), have)
 
     def connect(self, since: Positions | None = None) -> None:

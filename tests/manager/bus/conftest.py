@@ -16,6 +16,8 @@ from tests.support.postgres import Postgres
 from tests.support.waiting import eventually
 
 DEADLINE = 60.0
+HEARS = DEADLINE
+"""Seconds for `hears`."""
 MakeManager = Callable[..., ConnectionManager]
 
 
@@ -119,4 +121,4 @@ async def joins(manager: ConnectionManager, peer: Peer, topic: str) -> None:
 
 
 async def hears(peer: Peer, *texts: str) -> None:
-    await eventually(lambda: peer.got == list(texts), DEADLINE, f"exactly {[text[:40] for text in texts]} arrived")
+    await eventually(lambda: peer.got == list(texts), HEARS, f"exactly {[text[:40] for text in texts]} arrived")

@@ -29,7 +29,7 @@ async def test_a_broadcast_reaches_the_clients_of_all_managers_once(make_manager
 async def test_control_a_manager_that_hears_nothing_fails_the_test_of_delivery(
     make_manager: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TextBus, "_receive", lambda self, topic, text: None)
+    monkeypatch.setattr(TextBus, "_receive", lambda self, topic, text, kind: None)
     with pytest.raises(AssertionError, match="reaches the other manager"):
         await deliver_to_both(make_manager(), make_manager(), within=2.0)
 

@@ -307,3 +307,62 @@ async def not_awaited(call: Call) -> str:
     except RuntimeError as error:
         return str(error)
     return "awaited twice"
+
+
+@idiom("`await manager.broadcast(room, text)`: a second argument raises `TypeError` and sends nothing", "1")
+async def second_argument(call: Call) -> str:
+    broadcast: Any = call.manager.broadcast
+    try:
+        await broadcast("room", "x")
+    except TypeError:
+        await broadcast("1")
+        return "refused"
+    return "sent"
+
+
+@idiom("`for … in range(2_000): await manager.broadcast(…)` without a pause", "1" * 2_000)
+async def loop_without_a_pause(call: Call) -> None:
+    for _ in range(2_000):
+        await call.manager.broadcast("1")
+
+
+@idiom("`AsyncMock(spec=WebSocket)` in a unit test: `assert_awaited_once_with` follows the call at once", "")
+async def mocks(call: Call) -> list[object]:
+    manager = type(call.manager)()
+    one, two = (mock.AsyncMock(spec=WebSocket) for _ in range(2))
+    for fake in (one, two):
+        await manager.connect(fake)
+        fake.accept.assert_awaited_once_with()
+    await manager.broadcast("1")
+    await manager.send_personal_message("2", one)
+    manager.disconnect(two)
+    await manager.broadcast("3")
+    return [
+        [made.args for made in one.send_text.await_args_list],
+        [made.args for made in two.send_text.await_args_list],
+        one in manager.active_connections,
+        two in manager.active_connections,
+        manager.active_connections == [one],
+    ]
+
+
+@idiom("a fake of a few lines, without `scope`, in a unit test", "")
+async def hand_written_fake(call: Call) -> list[str]:
+    class Fake:
+        def __init__(self) -> None:
+            self.sent: list[str] = []
+
+        async def accept(self) -> None:
+            self.sent.append("accept")
+
+        async def send_text(self, text: str) -> None:
+            self.sent.append(text)
+
+    manager, fake = type(call.manager)(), Fake()
+    websocket: Any = fake
+    await manager.connect(websocket)
+    await manager.broadcast("1")
+    await manager.send_personal_message("2", websocket)
+    manager.disconnect(websocket)
+    await manager.broadcast("3")
+    return fake.sent

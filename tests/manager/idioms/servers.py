@@ -23,6 +23,10 @@ SERVERS = {
     "uvicorn, websockets-sansio": (*UVICORN, "websockets-sansio"),
     "uvicorn, wsproto": (*UVICORN, "wsproto"),
     "uvicorn, Hubbub's": (*UVICORN, "hubbub:WebSocketProtocol"),
+    "gunicorn": (
+        *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--no-control-socket"),
+        *("--worker-class", "uvicorn_worker.UvicornWorker"),
+    ),
     # Without workers the process itself serves, so that a signal to it reaches the application.
     "hypercorn": ("-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:{port}"),
     "granian": ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),

@@ -8,10 +8,11 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from hubbub.gateways.manager.names import Name
+Moved = Callable[[WebSocket, Any], Any]
+"""Called with a WebSocket and the topic it joined or left. None: it connected or disconnected.
 
-Moved = Callable[[WebSocket, Name | None], Any]
-"""Called with a WebSocket and the topic it joined or left. None: it connected or disconnected."""
+An application knows of what type its topics are.
+"""
 Slow = Callable[[WebSocket, int], Any]
 """Called with a WebSocket and the bytes that wait for it."""
 logger = logging.getLogger("hubbub.websocket")

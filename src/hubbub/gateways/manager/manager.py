@@ -384,6 +384,7 @@ class ConnectionManager:
                 self._closing = WeakSet()
             self._closing.add(connection)
             self._owners.ended(connection)
+            self._owners.acknowledge(connection)  # the task that closes its own client knows
             self._remove(connection)
 
     # --- inside ----------------------------------------------------------------------------------

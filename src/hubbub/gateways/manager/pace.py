@@ -12,10 +12,10 @@ from hubbub.delivery.connections import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.gateways.manager.sockets import Called, Socket
 
-BURST = 2**20
+BURST = 4 * 2**20
 """Bytes, with OVERHEAD for each message."""
 OVERHEAD = 96
-PATIENCE = 1.0
+PATIENCE = 2.0
 """Seconds."""
 
 

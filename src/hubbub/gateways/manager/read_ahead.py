@@ -32,7 +32,7 @@ class WatchedWebSocket(QueuedWebSocket):
     lost with it. It ends with the connection, which every server closes when the endpoint returns.
     """
 
-    __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted")
+    __slots__ = ("_ahead", "_ahead_size", "_ahead_task", "_unread", "_wanted", "closed_with")
 
     def __init__(self, socket: WebSocket, limit: int, lost: Lost) -> None:
         super().__init__(socket, limit, lost)
@@ -41,6 +41,8 @@ class WatchedWebSocket(QueuedWebSocket):
         self._ahead_task: asyncio.Task[None] | None = None
         self._unread: float = 0
         """Writes since the endpoint's last `receive`."""
+        self.closed_with: WebSocketDisconnect | None = None
+        """The code and the reason with which the manager has closed."""
         self._wanted = False
         """Whether the endpoint waits for a message, and receives by itself after it."""
 
@@ -81,11 +83,17 @@ class WatchedWebSocket(QueuedWebSocket):
             self._wanted = True
             await asyncio.wait({self._ahead_task})
         if not self._ahead:
-            return await super()._next()
-        event = self._ahead.popleft()
-        self._ahead_size -= _size(event)
+            event = await super()._next()
+        else:
+            event = self._ahead.popleft()
+            self._ahead_size -= _size(event)
         if event["type"] == "websocket.disconnect":
-            self._socket.client_state = WebSocketState.DISCONNECTED
+            # Servers differ in the code that follows an own Close.
+            return self._disconnect(self.closed_with) if self.closed_with is not None else self._left(event)
+        return event
+
+    def _left(self, event: Event) -> Event:
+        self._socket.client_state = WebSocketState.DISCONNECTED
         return event
 
 

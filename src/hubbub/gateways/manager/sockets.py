@@ -115,7 +115,7 @@ class Queued(WatchedWebSocket):
         if self._closing:
             return
         super().close(code, reason)
-        self.ended = WebSocketDisconnect(code, reason)
+        self.ended = self.closed_with = WebSocketDisconnect(code, reason)
         timer = asyncio.get_running_loop().call_later(FAREWELL, self.abort, code, reason)
 
         def sent(_: object) -> None:
