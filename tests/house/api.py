@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 STORED = Path(__file__).with_name("api.txt")
-MODULES = ("hubbub", "hubbub.client", "hubbub.testing")
+MODULES = ("hubbub", "hubbub.client", "hubbub.errors", "hubbub.host", "hubbub.testing")
 UVICORNS = {"BoundedHttpProtocol", "WebSocketProtocol"}
 """Classes whose names are given to uvicorn, which calls their methods."""
 

@@ -1,4 +1,4 @@
-"""Both programs in docs/mounting.md run under uvicorn, as the page says."""
+"""The programs in docs/mounting.md run under uvicorn, as the page says."""
 
 import asyncio
 import json
@@ -56,4 +56,24 @@ async def test_the_programs_of_the_page_run(tmp_path: Path, name: str) -> None:
     finally:
         program.stop()
     assert ("what your app does first" in program.log_text()) == (name == "composed")
+    assert "Traceback" not in program.log_text()
+
+
+async def test_the_program_that_calls_the_chat_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    program = Program(folder, "orders")
+    await asyncio.to_thread(program.start)
+    try:
+        async with httpx.AsyncClient(base_url=program.origin, trust_env=False, timeout=WITHIN) as browser:
+            room = (await browser.post("/orders/42")).json()
+            assert (await browser.post("/orders/42")).json() == room
+            assert (await browser.post("/orders/42/ask", params={"question": "When?"})).status_code == 200
+            first = (await browser.post("/orders/42/shipped")).json()
+            assert (await browser.post("/orders/42/shipped")).json() == first
+            assert (await browser.get("/badge")).json() == {"messages": 1, "mentions": 1}
+            lines = (await browser.get("/orders/42/history")).json()
+            assert lines == ["Ada: When?", "Shop: Shipped, @Ada."]
+    finally:
+        program.stop()
     assert "Traceback" not in program.log_text()

@@ -34,6 +34,7 @@ BY = {
 EVERYWHERE = {
     "meta": "a few rows about the whole site",
     "identities": "looked up by the host application's name before the user is known; one row per user",
+    "host_rooms": "looked up by the host application's key before the room is known; one row per room",
     "invites": "looked up by its token before the room is known; few, and they end",
     "followers": "a few rows about the whole site",
     "webhooks": "at most a thousand rows, some of the whole site",

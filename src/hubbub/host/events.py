@@ -87,6 +87,10 @@ class Events:
                 await self._fill()
             except (Busy, Unavailable):
                 await self._pause(PATIENCE)
+            except Exception:
+                if self._ending.is_set():  # the database is being closed
+                    raise StopAsyncIteration from None
+                raise
         return self._next()
 
     def _next(self) -> Event:

@@ -106,6 +106,7 @@ users = Table(
     Column("bot", Boolean, nullable=False, server_default=false()),
     one_of("users_role", "role", Role),
     flag("users_disabled", "disabled"),
+    flag("users_bot", "bot"),
     CheckConstraint("(deleted_at IS NULL) = (skeleton IS NOT NULL)", name="users_skeleton"),
     CheckConstraint("deleted_at IS NULL OR (disabled AND password_hash IS NULL)", name="users_deleted"),
     Index("users_guests", "created_at", sqlite_where=text(GUESTS), postgresql_where=text(GUESTS)),

@@ -10,7 +10,10 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("bot", sa.Boolean(), nullable=False, server_default=sa.false()))
+    # PostgreSQL has a type for truth values. Alembic puts the check of a column into ADD COLUMN.
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    checks = [sa.CheckConstraint("bot IN (0, 1)", name="users_bot")] if is_sqlite else []
+    op.add_column("users", sa.Column("bot", sa.Boolean(), *checks, nullable=False, server_default=sa.false()))
     op.create_table(
         "host_rooms",
         sa.Column("key", sa.Text(), primary_key=True),
