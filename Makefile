@@ -6,6 +6,7 @@
 # make setup    create a development install in .venv and build the web client
 # make contract generate the lists of commands, events and models, contract/, the web client's types, limits and permissions, and docs/protocol.md from the code
 # make bench    run the measurements of docs/performance.md
+# make docs     build the documentation site into build/site, and fail on dead links
 # make lock     regenerate requirements/*.txt from pyproject.toml
 # make image    build the container image with Buildah and start it once (needs root)
 # make chart    render the Helm chart for the tests, after a change of it
@@ -17,10 +18,11 @@ BIN := $(VENV)/bin
 RUN := .venv-run
 BUILD := .venv-build
 LOWEST := .venv-lowest
+DOCS := .venv-docs
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup web python run client test prove lowest check contract bench lock image chart clean
+.PHONY: setup web python run client test prove lowest check docs contract bench lock image chart clean
 
 setup: $(VENV)/installed web
 
@@ -68,7 +70,7 @@ run: client
 test prove: export PYTHONDONTWRITEBYTECODE =
 test prove: export WORKERS ?= 2
 prove: export HUBBUB_PROVE = 1
-test prove: setup
+test prove: setup $(DOCS)/installed
 	@sh scripts/chromium
 	@sh scripts/fonts
 	@sh scripts/proxies
@@ -96,6 +98,18 @@ check: setup
 	$(BIN)/python -m scripts.contract --check
 	$(BIN)/mypy
 	$(BIN)/python scripts/node.py check
+	$(MAKE) --no-print-directory docs
+
+# An environment of its own: the theme has 13,000 files, which `make run` and `make test` do not need.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(DOCS)/installed
+	$(DOCS)/bin/mkdocs build  # --quiet would hide warnings from strict mode
+
+$(DOCS)/installed: requirements/docs.txt
+	@test -n "$(PYTHON)" || { echo "Hubbub needs Python 3.11 or newer, and none is on the PATH."; exit 1; }
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 contract: $(VENV)/installed
 	$(BIN)/python -m scripts.contract
@@ -108,6 +122,7 @@ lock: $(VENV)/installed
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra cluster --constraint requirements/dev.txt --output-file requirements/image.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(COMPILE) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(COMPILE) pyproject.toml --extra cluster --resolution lowest-direct --output-file requirements/lowest.txt
 	$(COMPILE) pyproject.toml --extra cluster --group test --constraint requirements/lowest.txt --output-file requirements/lowest-test.txt
 	$(COMPILE) pyproject.toml --extra server --group beside --output-file requirements/beside.txt
@@ -121,5 +136,5 @@ chart: $(VENV)/installed
 	sh scripts/chart
 
 clean:
-	rm -rf $(VENV) $(RUN) $(BUILD) $(LOWEST) .fonts .fonts.log build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(RUN) $(BUILD) $(LOWEST) $(DOCS) .fonts .fonts.log build dist web/node_modules src/hubbub/web_dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

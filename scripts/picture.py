@@ -1,6 +1,7 @@
 """Take the screenshot of the README: `python -m scripts.picture [FOLDER]`, by default into docs/images.
 
-It shows a room with five users. With a folder, it takes four: wide and on a phone, light and dark.
+It shows a room with five users, in the fonts of `scripts/fonts`, which have emoji. With a folder, it
+takes four: wide and on a phone, light and dark.
 """
 
 import sys
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.browser import fonts
 from tests.browser.conftest import FLAGS, chromium
 from tests.support.server import PASSWORD, Account, Server
 
@@ -117,9 +119,11 @@ def take(page: Page, bert: Page, path: Path) -> None:
 def main(folder: Path | None) -> None:
     found = chromium()
     assert found, "Chromium is not on the PATH. Install it and try again."
+    assert fonts.missing("many") is None, fonts.missing("many")
     with tempfile.TemporaryDirectory() as data, Server(Path(data) / "data") as server, sync_playwright() as playwright:
         world = World(server)
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        env = fonts.environment("many", Path(data) / "fonts")
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, env=env)
         bert, _, _ = (window(browser, world, name, 1180, 760, "light") for name in ("bert", "cleo", "dora"))
         if folder is None:
             take(window(browser, world, "anna", 1180, 760, "light"), bert, README)

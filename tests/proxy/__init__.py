@@ -1,1 +1,1 @@
-"""Hubbub behind real proxies, configured as docs/operations.md says."""
+"""Hubbub behind real proxies, configured as docs/proxy.md says."""

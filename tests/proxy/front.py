@@ -1,4 +1,4 @@
-"""A real nginx or Caddy, configured by the example in docs/operations.md."""
+"""A real nginx or Caddy, configured by the example in docs/proxy.md."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import pytest
 from tests.support.server import free_port
 from tests.support.waiting import eventually_blocking
 
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "proxy.md"
 SERVER = "127.0.0.1:8000"
 Kind = Literal["nginx", "caddy"]
 HEADINGS = {
@@ -29,8 +29,8 @@ HEADINGS = {
 
 def example(heading: str) -> str:
     """Return the first code block under that heading of the page."""
-    found = re.search(rf"^### {re.escape(heading)}\n.*?^```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert found is not None, f"docs/operations.md has no example under {heading!r}"
+    found = re.search(rf"^## {re.escape(heading)}\n.*?^```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    assert found is not None, f"docs/proxy.md has no example under {heading!r}"
     return found[1]
 
 
