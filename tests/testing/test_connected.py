@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from hubbub import ConnectionManager
 from hubbub.testing import connected
+from tests.support.waiting import eventually
 
 PATIENCE = 60.0
 
@@ -54,3 +56,17 @@ async def test_the_manager_closes_a_user_with_a_code() -> None:
         assert ann.peer.close_reason == "enough"
         assert manager.users() == ["bob"]
         assert await bob.peer.receive_text() == "before"
+
+
+async def test_an_endpoint_that_reads_while_the_close_waits_for_its_client_gets_the_code() -> None:
+    """Starlette itself raises RuntimeError then, which says that `accept` is missing."""
+    manager = ConnectionManager()
+    async with connected(manager, "ann", timeout=PATIENCE) as (ann,):
+        ann.peer.pause()
+        await manager.close_user("ann", 4001, "enough")
+        await eventually(lambda: manager.users() == [], PATIENCE, "she is gone from the manager")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        with pytest.raises(WebSocketDisconnect) as end:
+            await ann.receive_text()
+        assert end.value.code == 4001

@@ -271,7 +271,10 @@ class QueuedWebSocket(WebSocketConnection):
         try:
             while (outbox := self._outbox) is not None and outbox.chunks and not outbox.corked:
                 item = outbox.chunks[0]
-                await self._send(item.event())
+                if isinstance(item, Close):
+                    await self._send_close(item.event(), state)
+                else:
+                    await self._send(item.event())
                 outbox.chunks.popleft()
                 outbox.size -= len(item)
             if outbox is not None and not outbox.corked:
@@ -283,6 +286,18 @@ class QueuedWebSocket(WebSocketConnection):
             self.closed(WebSocketDisconnect(ABNORMAL))
         finally:
             self._task = None
+
+    async def _send_close(self, event: Event, state: WebSocketState) -> None:
+        """Send the Close; `state` is the one before it.
+
+        Starlette changes the state at once, and then `receive_text` fails with another error. The
+        send can take long, if the client does not read, and the endpoint may receive meanwhile.
+        """
+        sending = asyncio.get_running_loop().create_task(self._send(event))
+        await asyncio.sleep(0)
+        self._socket.application_state = state
+        await sending
+        self._socket.application_state = WebSocketState.DISCONNECTED
 
     def closed(self, end: WebSocketDisconnect) -> None:
         """Stop writing: the client has left, or the application has closed the connection."""
