@@ -32,7 +32,7 @@ R = TypeVar("R")
 Poster = Callable[[OutboxPost], Awaitable[object]]
 """Posts one message with its key. Raises HubbubError: a `retryable` one if the same call may succeed
 later. ValueError means that it never will."""
-BATCH = 200
+BATCH = 100
 """Rows that are read at once."""
 ROOMS = 32
 """Rooms that are posted to at the same time."""
