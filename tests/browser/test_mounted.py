@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -15,7 +16,7 @@ from tests.support.server import PASSWORD
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MountedServer]:
-    example = MountedServer(tmp_path_factory.mktemp("mounted") / "app")
+    example = MountedServer(tmp_path_factory.mktemp("mounted") / "app", app="tests.support.bot_app:app")
     example.start()
     yield example
     example.kill()
@@ -91,3 +92,19 @@ def test_logging_out_of_the_host_application_logs_out_of_the_chat(
     expect(dora.page.get_by_text("You were logged out")).to_be_visible()
     stays.say("still here")
     stays.sees("still here")
+
+
+def test_messages_of_the_bot_of_the_app_are_marked_when_they_arrive_and_after_a_reload(
+    server: MountedServer, open_window: OpenWindow
+) -> None:
+    dora = log_in(open_window(), server, "Dora")
+    dora.say("of a user")
+    httpx.post(f"{server.origin}/say", params={"body": "of the bot"}, trust_env=False).raise_for_status()
+    for _ in range(2):
+        of_bot = dora.page.get_by_role("article").filter(has_text="of the bot")
+        of_user = dora.page.get_by_role("article").filter(has_text="of a user")
+        expect(of_bot.get_by_text("Bot", exact=True)).to_be_visible()
+        expect(of_user).to_be_visible()
+        assert of_user.get_by_text("Bot", exact=True).count() == 0
+        dora.page.reload()
+        dora.is_in()

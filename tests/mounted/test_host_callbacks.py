@@ -156,7 +156,7 @@ async def test_a_callback_can_post_and_its_position_can_be_forgotten(new_chat: N
     async with chat.hubbub.lifespan():
         speaker = await chat.hubbub.users.bot("speaker")
         room = await chat.hubbub.rooms.room_for("1", name="1", members=[speaker])
-        events = chat.hubbub.events(room)
+        events = chat.hubbub.events(room, after=3)  # after its creation and its two members
         reading = asyncio.create_task(anext(events))
         await chat.hubbub.messages.post(room, "hello", by=speaker)
         assert {(await reading).data["body"], (await anext(events)).data["body"]} == {"hello", "echo"}

@@ -1,7 +1,7 @@
 """The host application reads the log from a position, without gaps, until the server stops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ from hubbub.domain.model import SYSTEM
 from hubbub.errors import NotFound, PositionLost
 from hubbub.gateways.http.event_stream import end_streams
 from hubbub.host import Event, Position
+from hubbub.host.events import Events
 from tests.mounted.host_app import HostApp
+from tests.support.waiting import eventually
 
 ADA = Identity("app", "1", "Ada")
 WITHIN = 30.0
@@ -30,12 +32,9 @@ async def within(awaitable: Awaitable[T]) -> T:
         return await awaitable
 
 
-async def waiting(task: asyncio.Task[object], chat: HostApp) -> None:
-    """Wait until an iterator waits for new entries: it then watches the hub, and no query runs."""
-    async with asyncio.timeout(WITHIN):
-        while not chat.hubbub._host.services.hub._head_watchers:
-            assert not task.done()
-            await asyncio.sleep(0.01)
+async def waiting(events: Events) -> None:
+    """Wait until an iterator has read the log once: it then waits for new entries."""
+    await eventually(lambda: events._epoch is not None, WITHIN, "it waits")
 
 
 async def test_every_event_comes_once_and_in_order_while_many_are_posted(chat: HostApp) -> None:
@@ -64,7 +63,7 @@ async def test_without_a_position_only_new_events_come(chat: HostApp) -> None:
     await chat.hubbub.messages.post(room, "old")
     events = chat.hubbub.events(room)
     reading = asyncio.create_task(take(events, 1))
-    await waiting(reading, chat)
+    await waiting(events)
     await chat.hubbub.messages.post(room, "new")
     (event,) = await reading
     assert event.data["body"] == "new"
@@ -89,7 +88,7 @@ async def test_a_cancelled_wait_loses_nothing(chat: HostApp) -> None:
     room = await chat.hubbub.rooms.room_for("order:42", name="Order 42")
     events = chat.hubbub.events(room, after=2)
     reading = asyncio.create_task(take(events, 1))
-    await waiting(reading, chat)
+    await waiting(events)
     reading.cancel()
     await asyncio.wait({reading})
     await chat.hubbub.messages.post(room, "hello")
@@ -142,15 +141,11 @@ async def test_iterators_end_with_the_server_and_go_on_at_their_position_after_a
     chat = HostApp(tmp_path / "chat", database_url=database_url)
     async with chat.hubbub.lifespan():
         room = await chat.hubbub.rooms.room_for("order:42", name="Order 42")
-        seen: list[Event] = []
-
-        async def read() -> None:
-            async for event in chat.hubbub.events(room, after=0):
-                seen.append(event)
-
-        reading = asyncio.create_task(read())
-        await waiting(reading, chat)
-    await within(reading)
+        events = chat.hubbub.events(room, after=0)
+        seen = await take(events, 2)
+        reading = asyncio.create_task(collect(events))
+        await eventually(lambda: bool(chat.hubbub._host.services.hub._head_watchers), WITHIN, "it waits")
+    assert await within(reading) == []
     async with chat.hubbub.lifespan():
         await chat.hubbub.messages.post("order:42", "after the restart")
         (event,) = await take(chat.hubbub.events("order:42", after=seen[-1].position), 1)
@@ -160,11 +155,12 @@ async def test_iterators_end_with_the_server_and_go_on_at_their_position_after_a
 async def test_iterators_end_when_the_server_is_told_to_stop_before_its_requests_have_ended(chat: HostApp) -> None:
     room = await chat.hubbub.rooms.room_for("order:42", name="Order 42")
 
-    async def read(handle: Callable[[Event], object]) -> None:
-        async for event in chat.hubbub.events(room):
-            handle(event)
-
-    reading = asyncio.create_task(read(lambda event: None))
-    await waiting(reading, chat)
+    events = chat.hubbub.events(room)
+    reading = asyncio.create_task(collect(events))
+    await waiting(events)
     end_streams(chat.hubbub._host.services)  # as at SIGTERM under uvicorn
-    await within(reading)
+    assert await within(reading) == []
+
+
+async def collect(events: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in events]

@@ -92,6 +92,26 @@ async def test_events_of_the_other_node_come_without_a_gap_also_if_the_bus_loses
         assert [event.seq for event in found] == list(range(3 + 20 * deaf, 23 + 20 * deaf))
 
 
+async def test_control_an_iterator_that_hears_nothing_and_never_looks_gets_nothing(
+    nodes: list[HostApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubbub.host.events.COMPARISON", 3_600.0)
+    first, second = nodes
+    room = await first.hubbub.rooms.room_for("order:1", name="Order")
+    hub = second.hubbub._host.services.hub
+    monkeypatch.setattr(hub, "announce", lambda heads: None)
+    monkeypatch.setattr(hub, "receive", lambda entries: None)
+    events = second.hubbub.events(room, after=2)
+    reading = asyncio.create_task(anext(events))
+    await eventually(lambda: events._epoch is not None, DEADLINE, "it waits")
+    posted = await first.hubbub.messages.post(room, "unheard")
+    (event,) = [await anext(second.hubbub.events(room, after=2))]
+    assert event.seq == posted.seq, "the node could have read it"
+    await asyncio.wait({reading}, timeout=1.0)
+    assert not reading.done()
+    reading.cancel()
+
+
 async def test_each_event_is_handled_on_one_node_and_the_other_takes_over(
     tmp_path: Path, postgres_server: Postgres, patient_postgresql: None
 ) -> None:

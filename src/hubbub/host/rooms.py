@@ -129,6 +129,8 @@ class Rooms:
         steps = [{"remove": tuple(part)} for part in _parts(remove)] + [{"add": tuple(part)} for part in _parts(add)]
         if len(add) <= MAX_INVITED >= len(remove):
             steps = [{"add": tuple(add), "remove": tuple(remove)}] if add or remove else []
+        if not steps:
+            return
         actor = await self._host.as_system()
         for step in steps:
             await self._host.submit(build(ChangeMembers, room=room, **step), actor)

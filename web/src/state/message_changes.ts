@@ -13,7 +13,7 @@ export function edited({ mentions: _, ...item }: MessageItem, { at, body, mentio
 }
 
 /** What stays of a deleted message. All other fields go, those of a newer server too. */
-const KEPT_OF_DELETED = ["kind", "asOf", "seq", "n", "at", "by", "name", "key", "reply_to"] as const satisfies (keyof MessageItem)[];
+const KEPT_OF_DELETED = ["kind", "asOf", "seq", "n", "at", "by", "name", "bot", "key", "reply_to"] as const satisfies (keyof MessageItem)[];
 type Kept = Pick<MessageItem, (typeof KEPT_OF_DELETED)[number]>;
 
 /** Apply a deletion: only the fact that there was a message remains. */
