@@ -47,7 +47,8 @@ def test_migrations_after_the_oldest_revision_only_add(revision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "adds"), [("0003", False), ("0005", False), ("0006", False), ("0010", True), ("0011", True)]
+    ("revision", "adds"),
+    [("0003", False), ("0005", False), ("0006", False), ("0010", True), ("0011", True), ("0012", True)],
 )
 def test_control_migrations_that_change_what_is_there_are_found(revision: str, adds: bool) -> None:
     assert (changes(SCRIPTS[revision]) == []) is adds
