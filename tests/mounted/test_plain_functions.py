@@ -11,7 +11,7 @@ from typing import Any
 import anyio.from_thread
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import BackgroundTasks, FastAPI, HTTPException
 from starlette.requests import HTTPConnection
 
 from hubbub import Hubbub, Identity
@@ -143,6 +143,14 @@ def app(tmp_path: Path) -> FastAPI:
     async def awaited() -> None:
         await hubbub.revoke("1", issuer="app")
 
+    @app.post("/task")
+    async def as_a_task() -> None:
+        await asyncio.create_task(hubbub.revoke("1", issuer="app"))
+
+    @app.post("/background")
+    def in_the_background(tasks: BackgroundTasks) -> None:
+        tasks.add_task(hubbub.revoke, "1", issuer="app")
+
     @app.post("/forgotten")
     async def not_awaited() -> None:
         hubbub.revoke("1", issuer="app")
@@ -161,7 +169,7 @@ def app(tmp_path: Path) -> FastAPI:
     return app
 
 
-@pytest.mark.parametrize("how", ["plain", "bridge", "awaited", "forgotten", "own-loop"])
+@pytest.mark.parametrize("how", ["plain", "bridge", "awaited", "task", "background", "forgotten", "own-loop"])
 def test_revoke_closes_the_connections_wherever_it_is_called(app: FastAPI, how: str) -> None:
     with (
         TestClient(app, base_url=ORIGIN) as client,

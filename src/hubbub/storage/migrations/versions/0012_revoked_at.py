@@ -8,4 +8,6 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    op.add_column("identities", sa.Column("revoked_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+    op.add_column(
+        "identities", sa.Column("revoked_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
