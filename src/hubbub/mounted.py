@@ -6,7 +6,7 @@ It runs standalone on any ASGI server, or mounted in a host application with its
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -101,7 +101,7 @@ class Hubbub:
         """The ASGI application: web client, REST, `/ws`, and plain text at `/ws/{name}`."""
         return self
 
-    def revoke(self, subject: str, *, issuer: str) -> Coroutine[Any, Any, None]:
+    def revoke(self, subject: str, *, issuer: str) -> any_thread.Call[None]:
         """Log a user out of Hubbub.
 
         Close the connections that were authenticated before this call, and keep out log-ins with an

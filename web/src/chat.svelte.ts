@@ -4,10 +4,11 @@
  * it calls no feature.
  */
 import { tick } from "svelte";
-import type { Site } from "./contract";
+import type { Hello, Site } from "./contract";
 import { Drafts, forgetPerson, forgetSnapshot, StoredOutbox, SnapshotWriter, takeSnapshot, wouldLose, type Restored } from "./persistence";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
+import { renewed, token } from "./net/tokens";
 import { root, socketUrl } from "./net/urls";
 import { Socket } from "./net/socket";
 import { entryOf } from "./state/event_types";
@@ -78,6 +79,9 @@ export class Chat {
   #processedAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
+  /** The token of the last `hello`. */
+  #token: string | null = null;
+  #greetings = 0;
   /** The channel to the other windows of this browser, which share the cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -211,6 +215,19 @@ export class Chat {
     for (const effect of effects) this.#run(effect);
   }
 
+  /**
+   * Send `hello`, with a token if the host application uses tokens. If it can't be reached, the
+   * server ends the connection, and the next one asks for the token again.
+   */
+  async #greet(hello: Hello): Promise<void> {
+    const nth = ++this.#greetings;
+    const asked = token();
+    const used = asked && (await asked.catch(() => undefined));
+    if (used === undefined || nth !== this.#greetings) return;
+    this.#token = used;
+    this.#socket.send(JSON.stringify(used ? { ...hello, token: used } : hello));
+  }
+
   /** Send the read positions that were reached while disconnected. */
   #catchUpReading(): void {
     queueMicrotask(() => {
@@ -221,6 +238,7 @@ export class Chat {
   #run(effect: SyncEffect): void {
     switch (effect.type) {
       case "transmit":
+        if (effect.command.type === "hello") return void this.#greet(effect.command);
         this.#socket.send(JSON.stringify(effect.command));
         return;
       case "welcome":
@@ -297,7 +315,13 @@ export class Chat {
   #linkChanged(link: LinkState): void {
     this.link = link;
     if (link.phase !== "stopped" || this.#renewing) return;
-    this.#end(link.code);
+    void this.#refused(link.code);
+  }
+
+  /** A token may have expired since the connection began. */
+  async #refused(code: number): Promise<void> {
+    if (code === NOT_AUTHENTICATED && (await renewed(this.#token).catch(() => false))) this.#socket.start();
+    else this.#end(code);
   }
 
   /** `loggedOut`: the user logged out in this browser, so everything of them is deleted here. */

@@ -2,6 +2,7 @@
  * JSON over HTTP with the browser's cookie. Every failure is a `Refusal` with a code and a
  * sentence. Independent of the chat.
  */
+import { renewed, token } from "./tokens";
 import { httpUrl } from "./urls";
 
 export class Refusal extends Error {
@@ -26,6 +27,8 @@ export const remove = <T>(path: string, body?: object): Promise<T> => request<T>
 async function request<T>(method: Method, path: string, body?: object): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body) headers["Content-Type"] = "application/json";
+  const used = await token();
+  if (used) headers["Authorization"] = `Bearer ${used}`;
   let answer: Response;
   try {
     answer = await fetch(httpUrl(path), {
@@ -37,6 +40,7 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
   } catch {
     throw new Refusal("unreachable", "Can't reach the server. Check your connection and try again.");
   }
+  if (answer.status === 401 && (await renewed(used))) return request(method, path, body);
   const parsed: unknown = await answer.json().catch(() => null);
   if (!answer.ok) throw refusal(parsed, answer.status);
   return parsed as T;
