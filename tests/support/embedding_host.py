@@ -63,7 +63,7 @@ main { display: grid; grid-template-columns: 1fr minmax(0, 420px); gap: 16px; pa
 hubbub-room { height: 520px; border: 1px solid GrayText; border-radius: 12px; }
 hubbub-room + hubbub-room { height: 300px; margin-top: 16px; }
 .themed { color-scheme: light; background: #f4f1ff; }
-.themed hubbub-room, hubbub-room.violet { --hubbub-accent: #6d28d9; --hubbub-on-accent: #fff; --hubbub-background: #faf8ff;
+.themed hubbub-room { --hubbub-accent: #6d28d9; --hubbub-on-accent: #fff; --hubbub-background: #faf8ff;
   --hubbub-surface: #fff; --hubbub-text: #1e1633; --hubbub-text-soft: #5f5578; --hubbub-line: #ddd6f3;
   --hubbub-font: Georgia, serif; --hubbub-font-size: 16px; }
 .dark { color-scheme: dark; }

@@ -82,6 +82,8 @@ export class Chat {
   /** The token of the last `hello`. */
   #token: string | null = null;
   #greetings = 0;
+  /** Another token has been tried since the last welcome. */
+  #retried = false;
   /** The channel to the other windows of this browser, which share the cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -244,6 +246,7 @@ export class Chat {
       case "welcome":
         this.#socket.settled();
         this.confirmed = true;
+        this.#retried = false;
         this.asOf = null;
         queueMicrotask(() => this.#outbox?.look());
         this.update((state) => welcomed(state, effect.welcome, effect.fresh));
@@ -318,9 +321,15 @@ export class Chat {
     void this.#refused(link.code);
   }
 
-  /** A token may have expired since the connection began. */
+  /** The token of the last connection may have expired: try another one, once. */
   async #refused(code: number): Promise<void> {
-    if (code === NOT_AUTHENTICATED && (await renewed(this.#token).catch(() => false))) this.#socket.start();
+    const used = this.#token;
+    this.#token = null;
+    if (code !== NOT_AUTHENTICATED || !used || this.#retried) return this.#end(code);
+    this.#retried = true;
+    const again = await renewed(used).catch(() => true);
+    if (this.link.phase !== "stopped") return; // the chat has been stopped meanwhile
+    if (again) this.#socket.start();
     else this.#end(code);
   }
 

@@ -21,7 +21,7 @@ export interface Connect {
 export type FromElement =
   | { readonly type: "theme"; readonly dark: boolean; readonly values: Readonly<Record<string, string>> }
   /** The answer to `token?`. Null: the host knows no user. Undefined: the host can't tell now. */
-  | { readonly type: "token"; readonly id: number; readonly token?: string | null }
+  | { readonly type: "token"; readonly id: number; readonly token: string | null | undefined }
   /** The host's page has got tokens, or its user has changed. */
   | { readonly type: "refresh"; readonly tokens: boolean };
 

@@ -21,6 +21,9 @@ sheet.replaceSync(`
   button { font: inherit; }
 `);
 
+/** Return the node around a node, also across shadow roots. */
+const around = (node: Node): Node | null => node.parentNode ?? (node as Partial<ShadowRoot>).host ?? null;
+
 type GetToken = () => string | null | Promise<string | null>;
 
 class HubbubRoom extends HTMLElement {
@@ -75,9 +78,8 @@ class HubbubRoom extends HTMLElement {
     }
     addEventListener("message", this.#heard);
     DARK.addEventListener("change", this.#sendTheme);
-    for (let at: Node | null = this; at; at = at.parentNode ?? (at as Partial<ShadowRoot>).host ?? null) {
-      if (at instanceof Element) this.#theme.observe(at, { attributes: true });
-    }
+    this.#theme.observe(this, { attributes: true });
+    for (let at = around(this); at; at = around(at)) this.#theme.observe(at, { attributes: true });
     this.#theme.observe(document.head, { childList: true });
     this.#show();
   }
@@ -116,7 +118,7 @@ class HubbubRoom extends HTMLElement {
   #say(words: string, again?: string): void {
     const [box, text] = [document.createElement("div"), document.createElement("p")];
     text.textContent = words;
-    text.role = "alert";
+    text.setAttribute("role", "alert");
     box.append(text);
     if (again) {
       const button = document.createElement("button");

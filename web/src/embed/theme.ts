@@ -45,7 +45,8 @@ export function themed(values: Readonly<Record<string, unknown>>, supports: Supp
 
 /** Apply what the element has sent. */
 export function applyTheme(dark: boolean, values: Readonly<Record<string, unknown>>, root = document.documentElement): void {
-  root.style.colorScheme = dark ? "dark" : "light";
+  root.classList.toggle("dark", dark);
+  root.classList.toggle("light", !dark);
   const found = themed(values, (property, value) => CSS.supports(property, value));
   for (const name of SET) root.style.setProperty(name, found[name] ?? null);
 }

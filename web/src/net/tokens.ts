@@ -27,8 +27,7 @@ export function token(): Promise<string | null> | null {
 }
 
 /** The server has refused the token `used`: return whether there is another one. */
-export async function renewed(used: string | null): Promise<boolean> {
-  if (!used) return false;
+export async function renewed(used: string): Promise<boolean> {
   if ((await token()) === used) dropToken();
   return ![used, null].includes(await token());
 }

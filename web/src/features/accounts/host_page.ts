@@ -45,33 +45,34 @@ export function goToLogIn(address: string, now = Date.now()): void {
  * Keep the part of the address after `#`, a room or the secret of an invite, in this window alone:
  * the host application's server never sees it.
  */
-export function leaveForLogIn(now = Date.now()): void {
+export const leaveForLogIn = (now = Date.now()): void => keep({ at: now, hash: location.hash, path: location.pathname });
+
+/** Restore the address after the log-in, once. */
+export function returnFromLogIn(): void {
+  const last = recall();
+  if (!last?.hash) return;
+  keep({ ...last, hash: "" });
+  if (!location.hash && last.path === location.pathname) history.replaceState(null, "", last.hash);
+}
+
+/** When the visitor left, and from where. */
+interface Left {
+  readonly at: number;
+  readonly hash: string;
+  readonly path: string;
+}
+
+function keep(left: Left): void {
   try {
-    sessionStorage.setItem(key(), JSON.stringify({ at: now, hash: location.hash, path: location.pathname }));
+    sessionStorage.setItem(key(), JSON.stringify(left));
   } catch {
     // Without storage the visitor follows the link again.
   }
 }
 
-/** Restore the address after the log-in. */
-export function returnFromLogIn(): void {
-  const last = recall();
-  if (!last?.hash || location.hash || last.path !== location.pathname) return;
-  history.replaceState(null, "", last.hash);
-}
-
-/** The visitor is logged in: a later visit to the log-in page is a new one. */
-export function arrivedFromLogIn(): void {
+function recall(): Left | null {
   try {
-    sessionStorage.removeItem(key());
-  } catch {
-    // It was never stored.
-  }
-}
-
-function recall(): { at: number; hash: string; path: string } | null {
-  try {
-    return JSON.parse(sessionStorage.getItem(key()) ?? "null") as { at: number; hash: string; path: string } | null;
+    return JSON.parse(sessionStorage.getItem(key()) ?? "null") as Left | null;
   } catch {
     return null;
   }
