@@ -54,15 +54,16 @@ class Identity:
         if self.issued_at is not None:
             object.__setattr__(self, "issued_at", _check_time(self.issued_at))
 
-    def began_before(self, moment: int | None) -> bool:
-        """Return True if the log-in began before `moment`, in milliseconds since 1970, or at it.
 
-        False if either time is unknown.
-        """
-        if self.issued_at is None or moment is None:
-            return False
-        began = self.issued_at.timestamp() if isinstance(self.issued_at, datetime) else self.issued_at
-        return began * 1_000 <= moment
+def began_before(identity: Identity, moment: int | None) -> bool:
+    """Return True if the log-in began before `moment`, in milliseconds since 1970, or at it.
+
+    False if either time is unknown.
+    """
+    began = identity.issued_at
+    if began is None or moment is None:
+        return False
+    return (began.timestamp() if isinstance(began, datetime) else began) * 1_000 <= moment
 
 
 def check_part(field: str, value: object) -> str:

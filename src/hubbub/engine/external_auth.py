@@ -16,7 +16,7 @@ from anyio import CapacityLimiter, to_thread
 
 from hubbub.domain.commands import AdmitIdentity, RevokeIdentity
 from hubbub.domain.errors import Forbidden, Unauthenticated, Unavailable
-from hubbub.domain.identities import Identity
+from hubbub.domain.identities import Identity, began_before
 from hubbub.domain.model import SYSTEM, Role
 from hubbub.engine.journal import Journal
 from hubbub.engine.ports import Read
@@ -80,7 +80,7 @@ class ExternalAuth:
             known = await self._read(identities.recognise, identity)
         if known is None or known.disabled:
             raise Forbidden("This account is closed.")
-        if known.revoked > seen or identity.began_before(known.revoked_at):
+        if known.revoked > seen or began_before(identity, known.revoked_at):
             raise Unauthenticated()
         return sessions.hosted(known.user, known.name, known.role, seen)
 
