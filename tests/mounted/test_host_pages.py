@@ -105,7 +105,7 @@ def test_a_token_url_is_a_path(tmp_path: Path, url: str | None) -> None:
 @pytest.mark.parametrize("name", ["login_url", "token_url"])
 def test_without_host_users_there_is_no_log_in_page(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongSetting, match="authenticate"):
-        Hubbub(data=tmp_path / "chat", **{name: "/x"})
+        Hubbub(data=tmp_path / "chat", **{name: "/x"})  # type: ignore[arg-type]
 
 
 async def test_the_script_of_the_element_is_small_and_may_be_loaded_by_pages_of_other_origins(host: HostApp) -> None:

@@ -96,6 +96,16 @@ def orders(room: str = "1", look: str = "") -> Response:
     return HTMLResponse(PAGE.replace("LOOK", look).replace("ROOMS", rooms), headers={"Content-Security-Policy": POLICY})
 
 
+@app.get("/elsewhere")
+def elsewhere(chat: str) -> Response:
+    """Return a page with a room of the chat at this address, of another origin."""
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><title>Elsewhere</title><link rel="icon" href="/host.svg">'
+        "<style>hubbub-room { --hubbub-background: rgb(1, 2, 3) }</style>"
+        f'<script type="module" src="{chat}/embed.js"></script><hubbub-room room="1"></hubbub-room></html>'
+    )
+
+
 @app.get("/host.js")
 def script() -> Response:
     return Response(SCRIPT, media_type="text/javascript")
