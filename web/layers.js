@@ -16,6 +16,7 @@ export const LAYERS = {
   "chat.svelte": [...GENERATED, "net", "state", "sync", "persistence"],
   features: [...GENERATED, "net", "state", "sync", "persistence", "ui", "chat.svelte"],
   shell: ["net"],
+  element: [],
 };
 
 /**

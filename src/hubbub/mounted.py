@@ -4,9 +4,11 @@ It runs standalone on any ASGI server, or mounted in a host application with its
 """
 
 import asyncio
+import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -18,6 +20,7 @@ from starlette.websockets import WebSocket
 from hubbub import log, main, meters
 from hubbub.domain.errors import Internal
 from hubbub.domain.identities import Identity, check_part
+from hubbub.engine import any_thread
 from hubbub.engine.external_auth import AuthSettings
 from hubbub.engine.services import Services
 from hubbub.gateways.asgi.gateway import AsgiGateway
@@ -30,7 +33,7 @@ from hubbub.host.model import Event, Position, RoomRef
 from hubbub.host.rooms import Rooms
 from hubbub.host.running import Host
 from hubbub.host.users import Users
-from hubbub.settings import Settings, WrongSetting, from_arguments
+from hubbub.settings import Settings, WrongSetting, check_login_url, check_token_url, from_arguments
 from hubbub.storage.locks import InUse, Unsupported
 from hubbub.storage.migrate import TooNew
 from hubbub.storage.signing_key import KeyUnusable
@@ -38,10 +41,11 @@ from hubbub.storage.signing_key import KeyUnusable
 if TYPE_CHECKING:
     from hubbub.outbox import Outbox
 
-Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None]]
+Authenticate = Callable[[HTTPConnection], Awaitable[Identity | None] | Identity | None]
 NOT_STARTED = (
     "Hubbub is mounted but was not started. Use FastAPI(lifespan=hubbub.lifespan), "
-    "or `async with hubbub.lifespan(app):` in the application's own lifespan."
+    "or `async with hubbub.lifespan(app):` in the application's own lifespan. "
+    "In tests, write `with TestClient(app) as client:`; without `with`, TestClient starts nothing."
 )
 ORIGINS_MISSING = (
     "Hubbub(authenticate=…) needs origins=[…], the origins of the pages that may use your users' cookies, such as "
@@ -69,9 +73,13 @@ class Hubbub:
 
     With `authenticate` the host application authenticates the users: it gets the headers, cookies
     and state of each request and each WebSocket, and returns an Identity, or None for unknown
-    callers. Accounts are created at first sight. A token that a client sends with `hello` is passed
-    to it as `Authorization: Bearer`. `ambient=False` is your promise that no browser sends the
-    credential by itself. Without `authenticate`, Hubbub has accounts of its own.
+    callers. It may be a coroutine function, or a plain function, which runs in a thread. Accounts are
+    created at first sight. A token that a client sends with `hello` is passed to it as
+    `Authorization: Bearer`. `ambient=False` is your promise that no browser sends the credential by
+    itself. Without `authenticate`, Hubbub has accounts of its own.
+
+    `login_url` is the log-in page of the host application, and `token_url` the path of its endpoint
+    that gives the web client a bearer token.
 
     ASGI servers do not start mounted applications: the host application must enter `lifespan`. An
     ASGI server that runs `app` directly needs nothing else. Several workers of an ASGI server need
@@ -87,6 +95,8 @@ class Hubbub:
         *,
         authenticate: Authenticate | None = None,
         ambient: bool = True,
+        login_url: str | None = None,
+        token_url: str | None = None,
         outbox: "Outbox | None" = None,
         **overrides: Any,
     ) -> None:
@@ -100,8 +110,9 @@ class Hubbub:
         if outbox is not None and outbox.database is None:
             raise WrongSetting(NO_DATABASE)
         self._outbox = outbox
-        self._login = AuthSettings(_with_host_app(authenticate), ambient) if authenticate is not None else None
+        self._login = _auth_settings(authenticate, ambient, login_url, token_url)
         self._running: tuple[Services, ASGIApp] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._refusal = NOT_STARTED
         self._host = Host(NOT_STARTED)
         self._callbacks = Callbacks(self._host)
@@ -114,22 +125,25 @@ class Hubbub:
         """The ASGI application: web client, REST, `/ws`, and plain text at `/ws/{name}`."""
         return self
 
-    async def revoke(self, subject: str, *, issuer: str) -> None:
+    def revoke(self, subject: str, *, issuer: str) -> any_thread.Call[None]:
         """Log a user out of Hubbub.
 
-        Close the connections that were authenticated before this call.
+        Close the connections that were authenticated before this call, and keep out log-ins with an
+        `Identity.issued_at` from before it.
 
         Call it after the host application has ended the log-in, so that `authenticate` no longer
-        recognises it. Returns when the change is on disk. Raises Unavailable if it cannot be
-        stored; RuntimeError before the start.
+        recognises it. In a coroutine, await the result: the change is then on disk. In a plain
+        function on another thread, such as a `def` endpoint, the call itself returns when it is.
+        Raises Unavailable if it cannot be stored; RuntimeError before the start.
         """
-        if self._running is None or (host := self._running[0].external_auth) is None:
+        if self._running is None or self._loop is None or (host := self._running[0].external_auth) is None:
             raise RuntimeError(
                 NOT_STARTED
                 if self._login is not None
                 else "revoke() needs Hubbub(authenticate=…): there are no host users."
             )
-        await host.revoke(check_part("issuer", issuer), check_part("subject", subject))
+        parts = check_part("issuer", issuer), check_part("subject", subject)
+        return any_thread.call(self._loop, partial(host.revoke, *parts))
 
     def events(
         self, room: RoomRef | None = None, *, topic: str | None = None, after: Position | int | None = None
@@ -192,6 +206,7 @@ class Hubbub:
         if not structlog.is_configured():
             log.configure_for_host()
         self._refusal = NOT_STARTED
+        self._loop = asyncio.get_running_loop()
         async with self._operated() as services:
             gateway = AsgiGateway(services)
             if self._login is None and services.number == 0:  # one of several workers is enough
@@ -268,23 +283,63 @@ def _settings(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     return settings if settings is not None and not overrides else from_arguments(overrides, settings)
 
 
-def _with_host_app(authenticate: Authenticate) -> Callable[[Scope], Awaitable[Identity | None]]:
-    """Return `authenticate` for scopes.
+def _auth_settings(
+    authenticate: Authenticate | None, ambient: bool, login_url: str | None, token_url: str | None
+) -> AuthSettings | None:
+    """Return how the host application authenticates the users; None if it does not."""
+    if authenticate is None:
+        if login_url is not None or token_url is not None:
+            raise WrongSetting("login_url and token_url need Hubbub(authenticate=…): there are no host users.")
+        return None
+    if not callable(authenticate):
+        raise WrongSetting("Hubbub(authenticate=…) must be a function, or an object that can be called.")
+    return AuthSettings(
+        _for_scopes(authenticate),
+        ambient,
+        blocks=not _is_async(authenticate),
+        login_url=None if login_url is None else check_login_url(login_url),
+        token_url=None if token_url is None else check_token_url(token_url),
+    )
 
-    Its connection is like those of the host application's dependencies.
-    """
 
-    async def identify(scope: Scope) -> Identity | None:
-        host_app = scope.get(HOST_APP)
-        connection = HTTPConnection({**scope, "app": host_app} if host_app is not None else dict(scope))
+def _is_async(function: Callable[..., object]) -> bool:
+    """Return True for a coroutine function, a partial of one, and an object with one as `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _connection(scope: Scope) -> HTTPConnection:
+    """Return a connection like those of the host application's dependencies."""
+    host_app = scope.get(HOST_APP)
+    return HTTPConnection({**scope, "app": host_app} if host_app is not None else dict(scope))
+
+
+def _for_scopes(authenticate: Callable[..., Any]) -> Callable[[Scope], Awaitable[Identity | None] | Identity | None]:
+    """Return `authenticate` for scopes. A refusal as FastAPI apps report it becomes None."""
+
+    async def settled(found: Awaitable[Identity | None]) -> Identity | None:
         try:
-            return await authenticate(connection)
-        except HTTPException as refused:  # FastAPI apps report an unknown caller this way
-            if refused.status_code in (401, 403):
-                return None
-            raise
+            return await found
+        except HTTPException as refused:
+            _check_unknown(refused)
+            return None
+
+    def identify(scope: Scope) -> Any:
+        try:
+            found = authenticate(_connection(scope))
+        except HTTPException as refused:
+            _check_unknown(refused)
+            return None
+        return settled(found) if inspect.isawaitable(found) else found
 
     return identify
+
+
+def _check_unknown(refused: HTTPException) -> None:
+    """Raise again any refusal that does not mean an unknown caller."""
+    if refused.status_code not in (401, 403):
+        raise refused
 
 
 async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> None:

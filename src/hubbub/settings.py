@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -26,12 +26,14 @@ CONFIG = "hubbub.toml"
 POSTGRESQL = "postgresql+psycopg"
 EVERYWHERE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  addresses to compare with, not to bind
 NOT_SETTINGS = frozenset({"HUBBUB_CONFIG", "HUBBUB_CI"})
+MAX_URL = 2_000
+URL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 # A public path that starts with one of these could not be told from one that the proxy has
 # stripped.
-OWN_PATHS = frozenset({"api", "assets", "docs", "health", "invite", "metrics", "openapi.json", "reset", "setup",
-                       "sw.js", "token", "users", "ws"})  # fmt: skip
+OWN_PATHS = frozenset({"api", "assets", "docs", "embed", "embed.js", "health", "invite", "metrics", "openapi.json",
+                       "reset", "setup", "sw.js", "token", "users", "ws"})  # fmt: skip
 
 
 class WrongSetting(Exception):
@@ -72,7 +74,61 @@ def _check_origin(url: str) -> str:
     address = _check_address(url)
     if urlsplit(address).path:
         raise ValueError("has a path")
+    if not _is_host(urlsplit(address).hostname or ""):
+        raise ValueError("must name one host, without wildcards")
     return address
+
+
+def _is_host(name: str) -> bool:
+    """Return True for an IP address and for a name as browsers send it, in ASCII."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return len(name) <= 253 and HOST_NAME.fullmatch(name) is not None
+    return True
+
+
+def _check_ancestor(value: str) -> str:
+    """Return an origin, or `'self'` as in a Content-Security-Policy."""
+    return "'self'" if value in ("self", "'self'") else _check_origin(value)
+
+
+def check_login_url(url: str) -> str:
+    """Return the address of a log-in page. Raises WrongSetting."""
+    parts = _url_parts(url)
+    is_path = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    is_web = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and not parts.username
+    if not (is_path or is_web) or parts.fragment or not _is_clean(url):
+        raise WrongSetting(
+            f"login_url has an invalid value {_short(url)}; allowed: a path such as /login, "
+            "or an http or https address, without a fragment."
+        )
+    return url
+
+
+def check_token_url(url: str) -> str:
+    """Return the path of the host application's token endpoint. Raises WrongSetting."""
+    parts = _url_parts(url)
+    if parts.scheme or parts.netloc or parts.fragment or not parts.path.startswith("/") or not _is_clean(url):
+        raise WrongSetting(
+            f"token_url has an invalid value {_short(url)}; allowed: a path such as /api/chat-token "
+            "on the origin of the chat. Pages with tokens of their own hand them to <hubbub-room>."
+        )
+    return url
+
+
+def _url_parts(url: object) -> SplitResult:
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _is_clean(url: str) -> bool:
+    """Return True if a browser and `urlsplit` read the address alike."""
+    return len(url) <= MAX_URL and not url.startswith("//") and URL.fullmatch(url) is not None
 
 
 def _check_database(url: str) -> str:
@@ -139,6 +195,7 @@ def _check_ports(text: str) -> str:
 Address = Annotated[str, AfterValidator(_check_address)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
+Ancestors = Annotated[tuple[Annotated[str, AfterValidator(_check_ancestor)], ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
 Destination = Annotated[IPv4Network | IPv6Network | str, BeforeValidator(_parse_destination)]
 Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_split)]
@@ -206,6 +263,11 @@ class Settings(SiteSettings, BaseSettings):
     """Whether pages without an origin of their own (`Origin: null`) may open `/ws/NAME` as guests: pages opened from a
     local file, such as the tutorial's, but also sandboxed frames on any page of the web. Turn it on only while you try
     such a page."""
+    frame_ancestors: Ancestors = Field(
+        (), description="origins such as https://app.example.org, without wildcards, or self, separated by commas"
+    )
+    """Origins whose pages may show the web client in a frame. Set it when a page of another origin shows the chat or
+    a room of it. Pages of the chat's own origin may show rooms without it."""
     trusted_proxies: Networks = Field(
         (),
         description="addresses or networks whose forwarding headers are trusted, separated by commas",

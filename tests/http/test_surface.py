@@ -14,7 +14,8 @@ from hubbub.gateways.http import errors, web
 from tests.support.world import PASSWORD, World, world_at
 
 PUBLIC = {
-    "/", "/setup", "/invite", "/reset", "/sw.js", "/assets/{name}", "/docs", "/docs/docs.js", "/docs/docs.css",
+    "/", "/setup", "/invite", "/reset", "/embed", "/embed.js", "/sw.js", "/assets/{name}", "/docs", "/docs/docs.js",
+    "/docs/docs.css",
     "/openapi.json", "/health", "/health/ready", "/metrics", "/api/site", "/api/login", "/token",
     "/token/refresh", "/api/reset", "/api/invites/check",
 }  # fmt: skip

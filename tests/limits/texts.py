@@ -108,7 +108,7 @@ async def of_parts_of_an_identity(world: World) -> None:
     assert identities.Identity(issuer=longest, subject=longest, name="alice").subject == longest
     for wrong in ({"issuer": longest + "i", "subject": "s"}, {"issuer": "i", "subject": longest + "i"}):
         with pytest.raises(ValueError, match="1 to 255 characters"):
-            identities.Identity(**wrong, name="alice")
+            identities.Identity(**wrong, name="alice")  # type: ignore[arg-type]
 
 
 @limit("MAX_EMOJI")

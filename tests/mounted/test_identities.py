@@ -1,6 +1,8 @@
 """Identities of a host application: names, roles and revocation."""
 
 import asyncio
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -91,9 +93,12 @@ async def test_reserved_words_do_not_become_names(host: HostApp) -> None:
     [
         ("", "1", "x"), ("app", "", "x"), ("app", "x" * 256, "x"), ("app", "a\x00", "x"), ("app", 7, "x"),
         ("app", "1", None), ("app", "1", "x", "guest"), ("app", "1", "x", "king"),
+        ("app", "1", "x", "member", "today"), ("app", "1", "x", "member", True), ("app", "1", "x", "member", -1.0),
+        ("app", "1", "x", "member", float("nan")), ("app", "1", "x", "member", 1_700_000_000_000),
+        ("app", "1", "x", "member", datetime(2026, 1, 1)),  # noqa: DTZ001  no time zone
     ],
 )  # fmt: skip
-def test_an_invalid_identity_is_refused_in_its_constructor(parts: tuple[str, ...]) -> None:
+def test_an_invalid_identity_is_refused_in_its_constructor(parts: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"Identity|contain"):
         Identity(*parts)
 

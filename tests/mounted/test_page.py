@@ -33,7 +33,7 @@ class Program(MountedServer):
             )
 
 
-@pytest.mark.parametrize("name", ["app", "composed"])
+@pytest.mark.parametrize("name", ["app", "composed", "page"])
 async def test_the_programs_of_the_page_run(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "page"
     folder.mkdir()
@@ -46,6 +46,9 @@ async def test_the_programs_of_the_page_run(tmp_path: Path, name: str) -> None:
             async with connect(program.websocket_url, additional_headers=headers, proxy=None) as socket:
                 await socket.send('{"type":"hello"}')
                 assert json.loads(await socket.recv())["type"] == "welcome"
+                if name == "page":
+                    assert "<hubbub-room" in (await browser.get(f"{program.origin}/orders/42")).text
+                    assert "hubbub-room" in (await browser.get(f"{program.url}/embed.js")).text
                 if name == "app":
                     assert (await browser.post(f"{program.origin}/logout")).status_code == 200
                     with pytest.raises(ConnectionClosed):
@@ -74,6 +77,25 @@ async def test_the_program_that_calls_the_chat_runs(tmp_path: Path) -> None:
             assert (await browser.get("/badge")).json() == {"messages": 1, "mentions": 1}
             lines = (await browser.get("/orders/42/history")).json()
             assert lines == ["Ada: When?", "Shop: Shipped, @Ada."]
+    finally:
+        program.stop()
+    assert "Traceback" not in program.log_text()
+
+
+async def test_the_program_with_tokens_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    program = Program(folder, "tokens")
+    await asyncio.to_thread(program.start)
+    try:
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            assert (await browser.get(f"{program.origin}/api/chat-token")).status_code == 401
+            assert (await browser.get(f"{program.url}/users/me", headers=COOKIE)).status_code == 401
+            given = (await browser.get(f"{program.origin}/api/chat-token", headers=COOKIE)).json()
+            bearer = {"Authorization": f"Bearer {given['token']}"}
+            assert (await browser.get(f"{program.url}/users/me", headers=bearer)).json()["name"] == "Ada"
+            page = (await browser.get(f"{program.url}/", headers={"Accept": "text/html"})).text
+            assert "&quot;token_url&quot;:&quot;/api/chat-token&quot;" in page
     finally:
         program.stop()
     assert "Traceback" not in program.log_text()

@@ -4,10 +4,11 @@
  * it calls no feature.
  */
 import { tick } from "svelte";
-import type { Site } from "./contract";
+import type { Hello, Site } from "./contract";
 import { Drafts, forgetPerson, forgetSnapshot, StoredOutbox, SnapshotWriter, takeSnapshot, wouldLose, type Restored } from "./persistence";
 import { Inbox } from "./net/inbox";
 import { idle, type LinkState } from "./net/link";
+import { renewed, token } from "./net/tokens";
 import { root, socketUrl } from "./net/urls";
 import { Socket } from "./net/socket";
 import { entryOf } from "./state/event_types";
@@ -78,6 +79,11 @@ export class Chat {
   #processedAt = Number.NEGATIVE_INFINITY;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #renewing = false;
+  /** The token of the last `hello`. */
+  #token: string | null = null;
+  #greetings = 0;
+  /** Another token has been tried since the last welcome. */
+  #retried = false;
   /** The channel to the other windows of this browser, which share the cookie. */
   #windows: BroadcastChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -211,6 +217,19 @@ export class Chat {
     for (const effect of effects) this.#run(effect);
   }
 
+  /**
+   * Send `hello`, with a token if the host application uses tokens. If it can't be reached, the
+   * server ends the connection, and the next one asks for the token again.
+   */
+  async #greet(hello: Hello): Promise<void> {
+    const nth = ++this.#greetings;
+    const asked = token();
+    const used = asked && (await asked.catch(() => undefined));
+    if (used === undefined || nth !== this.#greetings) return;
+    this.#token = used;
+    this.#socket.send(JSON.stringify(used ? { ...hello, token: used } : hello));
+  }
+
   /** Send the read positions that were reached while disconnected. */
   #catchUpReading(): void {
     queueMicrotask(() => {
@@ -221,11 +240,13 @@ export class Chat {
   #run(effect: SyncEffect): void {
     switch (effect.type) {
       case "transmit":
+        if (effect.command.type === "hello") return void this.#greet(effect.command);
         this.#socket.send(JSON.stringify(effect.command));
         return;
       case "welcome":
         this.#socket.settled();
         this.confirmed = true;
+        this.#retried = false;
         this.asOf = null;
         queueMicrotask(() => this.#outbox?.look());
         this.update((state) => welcomed(state, effect.welcome, effect.fresh));
@@ -297,7 +318,19 @@ export class Chat {
   #linkChanged(link: LinkState): void {
     this.link = link;
     if (link.phase !== "stopped" || this.#renewing) return;
-    this.#end(link.code);
+    void this.#refused(link.code);
+  }
+
+  /** The token of the last connection may have expired: try another one, once. */
+  async #refused(code: number): Promise<void> {
+    const used = this.#token;
+    this.#token = null;
+    if (code !== NOT_AUTHENTICATED || !used || this.#retried) return this.#end(code);
+    this.#retried = true;
+    const again = await renewed(used).catch(() => true);
+    if (this.link.phase !== "stopped") return; // the chat has been stopped meanwhile
+    if (again) this.#socket.start();
+    else this.#end(code);
   }
 
   /** `loggedOut`: the user logged out in this browser, so everything of them is deleted here. */

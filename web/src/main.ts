@@ -6,5 +6,9 @@ import "./app.css";
 import { recoverFocus } from "./ui/focus_recovery";
 
 const target = document.getElementById("app");
-if (target) mount(App, { target });
+const show = (screen: typeof App): void => void (target && mount(screen, { target }));
+// The server adds the element to pages of one room, and for a host application with tokens or a
+// log-in page.
+if (document.querySelector("meta[name=hubbub-host]")) void import("./embed/hosted").then(({ prepare }) => prepare(App, show));
+else show(App);
 recoverFocus();

@@ -5,6 +5,7 @@ An identity is known by its issuer and subject, never by its name.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from hubbub.domain import names
@@ -17,6 +18,8 @@ BOTS = "hubbub:bots"
 NAMELESS = "person"
 MAX_WANTED = COMPOSED * MAX_PART
 """How many characters of a wanted name are read and stored."""
+LATEST = 100_000_000_000
+"""Times of log-ins are in seconds before this. Larger numbers are milliseconds by mistake."""
 ROLES = (Role.OWNER, Role.ADMIN, Role.MEMBER)
 
 
@@ -27,12 +30,18 @@ class Identity:
     `issuer` names the service that vouches for the user, and `subject` is the user's permanent id
     there; together they identify the user for ever. `name` is the wanted user name. If it is taken
     or not allowed, it is changed as little as needed. `role` is owner, admin or member.
+
+    `issued_at` is when the log-in that the request belongs to began, in seconds since 1970 or as a
+    datetime with a time zone: the `iat` of a JWT, or what a signed cookie says. `Hubbub.revoke` then
+    keeps out log-ins from before it. Without `issued_at`, `authenticate` itself must not recognise
+    a log-in that has ended.
     """
 
     issuer: str
     subject: str
     name: str
     role: Role | str = Role.MEMBER
+    issued_at: float | datetime | None = None
 
     def __post_init__(self) -> None:
         for field in ("issuer", "subject"):
@@ -46,6 +55,19 @@ class Identity:
         object.__setattr__(self, "name", name)
         if self.role not in ROLES:
             raise ValueError("the role of an Identity must be owner, admin or member")
+        if self.issued_at is not None:
+            object.__setattr__(self, "issued_at", _check_time(self.issued_at))
+
+
+def began_before(identity: Identity, moment: int | None) -> bool:
+    """Return True if the log-in began before `moment`, in milliseconds since 1970, or at it.
+
+    False if either time is unknown.
+    """
+    began = identity.issued_at
+    if began is None or moment is None:
+        return False
+    return (began.timestamp() if isinstance(began, datetime) else began) * 1_000 <= moment
 
 
 def check_part(field: str, value: object) -> str:
@@ -56,6 +78,17 @@ def check_part(field: str, value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_PART:
         raise ValueError(f"the {field} of an Identity must be a string of 1 to {MAX_PART} characters")
     return check(value)
+
+
+def _check_time(value: object) -> float:
+    """Return a time in seconds since 1970. Raises ValueError."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("the issued_at of an Identity must have a time zone if it is a datetime")
+        value = value.timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST:
+        raise ValueError("the issued_at of an Identity must be in seconds since 1970, or a datetime")
+    return float(value)
 
 
 def names_for(identity: Identity) -> Iterator[str]:

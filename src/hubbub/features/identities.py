@@ -18,7 +18,8 @@ from hubbub.storage.transaction import Transaction
 class KnownIdentity:
     """The account of an identity, as read now.
 
-    `revoked` is the position in the security topic of the last revocation.
+    `revoked` is the position in the security topic of the last revocation, `revoked_at` its time in
+    milliseconds since 1970 or None.
     """
 
     user: int
@@ -26,6 +27,7 @@ class KnownIdentity:
     role: Role
     disabled: bool
     revoked: int
+    revoked_at: int | None = None
 
 
 @handles(RevokeIdentity)
@@ -58,4 +60,4 @@ def recognise(connection: Connection, identity: Identity) -> KnownIdentity | Non
         return None
     if not account.is_deleted and (known.name != identity.name or account.role != identity.role):
         return None
-    return KnownIdentity(account.id, account.name, account.role, account.disabled, known.revoked)
+    return KnownIdentity(account.id, account.name, account.role, account.disabled, known.revoked, known.revoked_at)

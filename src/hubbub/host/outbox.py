@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from hubbub.domain.errors import NotFound
 from hubbub.domain.identities import BOTS, Identity
+from hubbub.domain.model import Role
 from hubbub.engine.host_outbox import OutboxTaker
 from hubbub.engine.services import Services
 from hubbub.host.messages import Messages
@@ -64,7 +65,7 @@ def _refs(users: Sequence[HostUser]) -> list[UserRef]:
     return [
         (user.issuer, user.subject)
         if user.name is None
-        else Identity(user.issuer, user.subject, user.name, *([user.role] if user.role is not None else []))
+        else Identity(user.issuer, user.subject, user.name, Role.MEMBER if user.role is None else user.role)
         for user in users
     ]
 

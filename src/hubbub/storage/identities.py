@@ -17,20 +17,21 @@ class StoredIdentity:
     """A stored identity.
 
     `name` is the one it last logged in with. `user` is None if it was revoked before its first
-    log-in. `revoked` is the seq of its last revocation in the security topic, 0 for none.
+    log-in. `revoked` is the seq of its last revocation in the security topic, 0 for none; `revoked_at`
+    is its time in milliseconds since 1970, None if unknown.
     """
 
     user: int | None
     name: str
     revoked: int
+    revoked_at: int | None
 
 
 def find(connection: Connection, issuer: str, subject: str) -> StoredIdentity | None:
-    query = select(identities.c.user, identities.c.name, identities.c.revoked).where(
-        identities.c.issuer == issuer, identities.c.subject == subject
-    )
+    columns = identities.c.user, identities.c.name, identities.c.revoked, identities.c.revoked_at
+    query = select(*columns).where(identities.c.issuer == issuer, identities.c.subject == subject)
     row = connection.execute(query).first()
-    return None if row is None else StoredIdentity(row.user, row.name, row.revoked)
+    return None if row is None else StoredIdentity(row.user, row.name, row.revoked, row.revoked_at)
 
 
 def of_user(connection: Connection, user: int) -> tuple[str, str] | None:
@@ -58,7 +59,7 @@ def keep(tx: Transaction, issuer: str, subject: str, user: int, name: str) -> No
 
 def revoke(tx: Transaction, issuer: str, subject: str, seq: int) -> None:
     """Revoke log-ins of the identity from before `seq`, even if it has no account yet."""
-    _put(tx, issuer, subject, {"revoked": seq}, {"user": None, "name": ""})
+    _put(tx, issuer, subject, {"revoked": seq, "revoked_at": tx.now}, {"user": None, "name": ""})
 
 
 def follow(tx: Transaction, user: int, name: str, role: Role) -> None:

@@ -21,7 +21,7 @@ from hubbub.storage.database import Database
 from hubbub.storage.db_errors import disk_is_full
 from hubbub.storage.schema import meta, metadata, rooms, topics
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest revision, so that a start with nothing to migrate need not load Alembic. A test
 compares it with the scripts."""
 OLDEST = "0013"

@@ -127,6 +127,7 @@ identities = Table(
     Column("user", Big, ForeignKey("users.id", ondelete="CASCADE"), unique=True),
     Column("name", Text, nullable=False),
     Column("revoked", Big, nullable=False),
+    Column("revoked_at", Big),
     CheckConstraint("revoked >= 0", name="identities_revoked"),
 )
 

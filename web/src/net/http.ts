@@ -2,6 +2,7 @@
  * JSON over HTTP with the browser's cookie. Every failure is a `Refusal` with a code and a
  * sentence. Independent of the chat.
  */
+import { renewed, token } from "./tokens";
 import { httpUrl } from "./urls";
 
 export class Refusal extends Error {
@@ -23,9 +24,11 @@ export const put = <T>(path: string, body: object = {}): Promise<T> => request<T
 export const patch = <T>(path: string, body: object): Promise<T> => request<T>("PATCH", path, body);
 export const remove = <T>(path: string, body?: object): Promise<T> => request<T>("DELETE", path, body);
 
-async function request<T>(method: Method, path: string, body?: object): Promise<T> {
+async function request<T>(method: Method, path: string, body?: object, again = true): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body) headers["Content-Type"] = "application/json";
+  const used = await token();
+  if (used) headers["Authorization"] = `Bearer ${used}`;
   let answer: Response;
   try {
     answer = await fetch(httpUrl(path), {
@@ -37,6 +40,7 @@ async function request<T>(method: Method, path: string, body?: object): Promise<
   } catch {
     throw new Refusal("unreachable", "Can't reach the server. Check your connection and try again.");
   }
+  if (answer.status === 401 && used && again && (await renewed(used))) return request(method, path, body, false);
   const parsed: unknown = await answer.json().catch(() => null);
   if (!answer.ok) throw refusal(parsed, answer.status);
   return parsed as T;

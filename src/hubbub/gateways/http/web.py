@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import html as markup
 import mimetypes
 import re
 from dataclasses import dataclass
@@ -96,10 +97,16 @@ def create_router(folder: Path = FOLDER) -> APIRouter:
     async def page(request: Request) -> Response:
         return _page(request, index)
 
+    async def room_page(request: Request) -> Response:
+        """Return the page of one room, for the frame of `<hubbub-room>`."""
+        return _page(request, index, embedded=True)
+
+    router.add_api_route("/embed", room_page, methods=["GET", "HEAD"], include_in_schema=False)
     for path in ("/setup", "/invite", "/reset"):
         router.add_api_route(path, page, methods=["GET", "HEAD"], include_in_schema=False)
 
     _add_worker(router, assets)
+    _add_element(router, assets)
 
     @router.head("/assets/{name}", include_in_schema=False)
     @router.get("/assets/{name}", include_in_schema=False)
@@ -138,14 +145,39 @@ def _add_worker(router: APIRouter, assets: dict[str, Asset]) -> None:
         return Response(found.body, headers=kept, media_type=found.media_type)
 
 
-def content_security_policy(services: Services, host: str | None) -> str:
+def _add_element(router: APIRouter, assets: dict[str, Asset]) -> None:
+    """Add the script with `<hubbub-room>`, which pages of the host application load by this name."""
+
+    @router.head("/embed.js", include_in_schema=False)
+    @router.get("/embed.js", include_in_schema=False)
+    async def element(request: Request) -> Response:
+        found = assets.get("embed.js")
+        if found is None:
+            raise NotFound("There is no page or endpoint at this address.")
+        # Pages of the origins in frame_ancestors load it too. It contains nothing of a user.
+        kept = {
+            "Access-Control-Allow-Origin": "*",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Cache-Control": "no-cache",
+            "ETag": found.tag,
+        }
+        if found.tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=kept)
+        return Response(found.body, headers=kept, media_type=found.media_type)
+
+
+def content_security_policy(services: Services, host: str | None, *, embedded: bool = False) -> str:
     """Return the policy for pages.
 
-    It allows own resources only and nothing inline (CSP Level 3, Trusted Types).
+    It allows own resources only and nothing inline (CSP Level 3, Trusted Types). `embedded` is the
+    page of one room: pages of its own origin may show it in a frame, since they could do everything
+    in it anyway.
 
     The WebSocket address is explicit, since 'self' does not cover it in older versions of Safari.
     """
     public = services.settings.public_origin
+    own = ("'self'",) if embedded else ()
+    ancestors = dict.fromkeys((*own, *services.settings.frame_ancestors)) or ("'none'",)
     if public is not None:
         sockets = " " + public.replace("http", "ws", 1)
     elif host is not None and headers.is_own_name(host):
@@ -165,20 +197,20 @@ def content_security_policy(services: Services, host: str | None) -> str:
             "worker-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-ancestors 'none'",
+            f"frame-ancestors {' '.join(ancestors)}",
             "require-trusted-types-for 'script'",
             f"trusted-types {TEMPLATES} {SHELL}",
         )
     )
 
 
-def html(request: Request, body: bytes, status: int = 200) -> Response:
+def html(request: Request, body: bytes, status: int = 200, *, embedded: bool = False) -> Response:
     """Return a page with its policy.
 
     Browsers revalidate it on each visit, so that it names the current assets.
     """
     host = headers.value(auth.raw_headers(request), b"host")
-    policy = content_security_policy(auth.services_of(request), host)
+    policy = content_security_policy(auth.services_of(request), host, embedded=embedded)
     kept = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Response(body, status, kept, media_type=HTML)
 
@@ -187,10 +219,24 @@ def _welcome() -> Response:
     return Response(wire.dumps({"message": WELCOME}), media_type=JSON)
 
 
-def _page(request: Request, index: Asset | None) -> Response:
+def _page(request: Request, index: Asset | None, *, embedded: bool = False) -> Response:
     if index is None:
         return Response(MISSING + "\n", 503, media_type="text/plain; charset=utf-8")
-    return html(request, index.body)
+    about = _about_host(auth.services_of(request), embedded=embedded)
+    return html(request, index.body.replace(b"</head>", about + b"</head>", 1), embedded=embedded)
+
+
+def _about_host(services: Services, *, embedded: bool) -> bytes:
+    """Return what the page needs to know about the host application, as an element; often nothing."""
+    host = services.external_auth
+    found: dict[str, object] = {"login_url": host.login_url, "token_url": host.token_url} if host is not None else {}
+    if embedded:
+        origins = [origin for origin in services.settings.frame_ancestors if origin != "'self'"]
+        found |= {"embedded": True, "ancestors": origins}
+    found = {name: value for name, value in found.items() if value is not None}
+    return (
+        f'<meta name="hubbub-host" content="{markup.escape(wire.dumps(found).decode())}" />'.encode() if found else b""
+    )
 
 
 def _accepts_gzip(header: str) -> bool:

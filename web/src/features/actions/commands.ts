@@ -3,6 +3,7 @@ import type { Chat } from "../../chat.svelte";
 import type { MaybePosition, Position } from "../../contract";
 import { post, put, remove, sentence } from "../../net/http";
 import { randomKey } from "../../net/keys";
+import { root } from "../../net/urls";
 import type { Room } from "../../state/model";
 import { copy } from "../../ui/clipboard";
 import { permalink } from "../timeline/permalinks";
@@ -45,7 +46,7 @@ export async function copyText(context: ActionContext, { message }: ActionTarget
 }
 
 export async function copyLink(context: ActionContext, { room, message }: ActionTarget): Promise<void> {
-  const address = new URL(permalink(room.id, message.seq), location.href).href;
+  const address = new URL(permalink(room.id, message.seq), root()).href;
   await copied(context, message.seq, address, "Link copied.");
 }
 
