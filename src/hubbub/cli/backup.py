@@ -164,13 +164,18 @@ def _bar(what: str, quiet: bool) -> Iterator["Progress"]:
 
     console = Console(stderr=True)
     began = time.monotonic()
-    with Bar(console=console, transient=True, disable=True) as bar:
-        task = bar.add_task(what)
+    bar, shown = Bar(console=console, transient=True), False
+    task = bar.add_task(what)
 
-        def progress(done: int, total: int) -> None:
-            if bar.disable and console.is_terminal and not quiet and time.monotonic() - began > SOON:
-                bar.disable = False
-                bar.start()
-            bar.update(task, completed=done, total=total)
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        if not shown and console.is_terminal and not quiet and time.monotonic() - began > SOON:
+            shown = True
+            bar.start()
+        bar.update(task, completed=done, total=total)
 
+    try:
         yield progress
+    finally:
+        if shown:  # rich before 14 prints an empty line otherwise
+            bar.stop()
