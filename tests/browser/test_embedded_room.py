@@ -210,16 +210,19 @@ def test_a_room_the_user_is_not_in_says_so_and_offers_to_join_a_public_one(
 def test_a_log_out_of_the_host_ends_the_room_at_once_and_a_log_in_brings_it_back(
     server: MountedServer, open_page: OpenPage
 ) -> None:
-    person, stays = open_page(server, "ida"), open_page(server, "jim")
+    # Room 999 does not exist: the page that says so ends without an error, too.
+    person, stays = open_page(server, "ida", "/orders?room=1,999"), open_page(server, "jim")
+    has_state(person, "not-a-member", 1)
     say(room(person), "before")
     log_out(person, server)
     has_state(person, "logged-out")
+    has_state(person, "logged-out", 1)
     expect(room(person).get_by_text("You were logged out")).to_be_visible()
     expect(composer(room(person))).to_have_count(0)
     say(room(stays), "still here")
     sees(room(stays), "still here")
     log_in(person, server, "ida")
-    person.page.locator("hubbub-room").evaluate("(room) => room.refresh()")
+    person.page.locator("hubbub-room").first.evaluate("(room) => room.refresh()")
     has_state(person, "ready")
     sees(room(person), "still here")
 
