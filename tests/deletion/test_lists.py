@@ -63,7 +63,6 @@ NOT_OWN = {
     "sessions.user": "the handler ends sessions, with events",
     "rooms.created_by": "an id; the room belongs to its members",
     "members.user": "the handler ends memberships, with events",
-    "members.added_by": "an id; the row belongs to the member",
     "messages.author": "messages stay under a neutral name",
     "pins.by": "an id; pins belong to their messages",
     "reactions.user": "an id; reactions belong to their messages",

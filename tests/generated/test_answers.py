@@ -27,6 +27,7 @@ from tests.support.routes import ABSENT, OF_STAFF, WEBHOOK
 from tests.support.server import PASSWORD, Account, Server
 
 CHANGING = {operation for operation, (method, _) in operations().items() if method != "GET"}
+LOG_INS = {"log_in", "create_token", "refresh_token"}
 UNPROVOKED = {500, 503}
 """Documented for all routes.
 
@@ -66,15 +67,19 @@ def without_permission(recorder: Recorder, world: World) -> None:
     recorder.send("list_bans", world.bob, room=world.room)
     recorder.send("list_edits", world.bob, room=world.room, message=world.message["seq"])
     recorder.ask("create_user", json={"username": "late", "password": PASSWORD, "invite": "none"})
-    for operation in set(documented(401)) - {"log_in", "create_token", "refresh_token", "metrics"}:
+    for operation in set(documented(401)) - LOG_INS - {"metrics"}:
         assert recorder.send(operation, **filled(operation, EXISTING)).status_code == 401, operation
     guest = world.server.sign_up("guest")
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database, database:
         database.execute("UPDATE users SET role = 'guest' WHERE id = ?", (guest.id,))  # as a host application may do
     recorder.ask("list_users", guest)
     for operation in set(documented(403)) & set(documented(401)) & CHANGING:
-        answer = recorder.send(operation, headers=cookie, **filled(operation, EXISTING))
+        foreign = {"Origin": "http://evil.example"} if operation in LOG_INS else {}
+        answer = recorder.send(operation, headers={**cookie, **foreign}, **filled(operation, EXISTING))
         assert answer.status_code == 403, operation
+    for operation in documented(421):
+        answer = recorder.send(operation, headers={"Host": "evil.example"}, **filled(operation, EXISTING))
+        assert answer.status_code == 421, operation
 
 
 def invalid_requests(recorder: Recorder, world: World) -> None:
@@ -120,8 +125,9 @@ def conflicts(recorder: Recorder, world: World) -> None:
     recorder.send("set_member_role", alice, room=room, user=closed.id, role="owner")
     recorder.send("leave_room", bob, room=room)
     token = recorder.send("create_invite", alice, room=room).json()["token"]
-    with in_maximum_rooms(world, bob):
+    with in_maximum_rooms(world, bob, added_by=alice.id):
         recorder.send("add_member", alice, room=room, user=bob.id)
+    with in_maximum_rooms(world, bob):
         recorder.send("accept_invite", bob, token=token)
         recorder.send("join_room", bob, room=room)
 
@@ -182,15 +188,19 @@ def of_webhooks(recorder: Recorder, world: World) -> None:
 
 
 @contextmanager
-def in_maximum_rooms(world: World, who: Account) -> Iterator[None]:
-    """Insert the maximum of rooms for a user, directly into the database, which is fast."""
+def in_maximum_rooms(world: World, who: Account, added_by: int | None = None) -> Iterator[None]:
+    """Insert the maximum of rooms for a user, directly into the database, which is fast.
+
+    `added_by` has put the user into them.
+    """
     far = 10**12
     rows = [(far + number, who.id) for number in range(MAX_ROOMS)]
     rooms = "INSERT INTO rooms (id, kind, name, created_by, created_at, members) VALUES (?, 'private', '', ?, 0, 1)"
     with closing(sqlite3.connect(world.server.database, timeout=30)) as database:
         with database:
             database.executemany(rooms, rows)
-            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0, NULL)", rows)
+            memberships = [(*row, added_by) for row in rows]
+            database.executemany("INSERT INTO members VALUES (?, ?, 'member', 1, 0, 1, 0, 0, 0, ?)", memberships)
         yield
         with database:
             database.executemany("DELETE FROM members WHERE room = ? AND user = ?", rows)

@@ -30,6 +30,7 @@ def test_names_that_become_alike_stay_distinct_accounts(tmp_path: Path) -> None:
         for user, name in NAMES.items():
             insert(connection, user, name, name.casefold())
         insert(connection, 19, "deleted-19", None)
+        connection.execute(text("ALTER TABLE members DROP COLUMN added_by"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
     migrate.upgrade(store, epoch="first", now=NOW)
 

@@ -13,10 +13,11 @@ revision = "0013"
 down_revision = "0012"
 
 PAGE = 5_000
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    op.add_column("members", sa.Column("added_by", sa.BigInteger(), nullable=True))
+    op.add_column("members", sa.Column("added_by", BIG, nullable=True))
     for name in ("users", "rooms"):
         columns = [sa.column(each, sa.Text()) for each in ("name", "skeleton", "search_key")]
         _change(op.get_bind(), sa.table(name, sa.column("id", sa.BigInteger()), *columns))
