@@ -86,6 +86,8 @@ def unchecked(block: Block) -> list[str]:
             return wrong(tomllib.loads, block.text)
         case "javascript":
             return wrong(node, block.text)
+        case "css":
+            return wrong(theme, block.text)
         case "text" if block.page in RUN:
             return []  # what the block before prints: test_sessions compares it
         case "nginx" | "caddyfile" | "ini" if block.text in (ROOT / BY_OTHERS[block.language][0]).read_text():
@@ -101,6 +103,16 @@ def wrong(parse: object, text: str) -> list[str]:
     except ValueError as error:
         return [str(error)]
     return []
+
+
+def theme(text: str) -> None:
+    """Parse one CSS rule, with properties that the embedded room reads. Raises ValueError."""
+    rule = re.fullmatch(r"[\w-]+ \{\n((?:  [\w-]+: [^;{}]+;\n)+)\}\n?", text)
+    if rule is None:
+        raise ValueError("is no CSS rule")
+    known = set(re.findall(r'"(--hubbub-[\w-]+)"', (ROOT / "web/src/embed/theme.ts").read_text()))
+    if unknown := set(re.findall(r"--hubbub-[\w-]+", rule[1])) - known:
+        raise ValueError(f"the room does not read {', '.join(sorted(unknown))}")
 
 
 def node(text: str) -> None:
@@ -143,6 +155,8 @@ def test_another_test_reads_the_configurations_of_the_page(language: str) -> Non
         ("```sh\nhubub serve\n```\n", "nothing checks the program hubub"),
         ("```json\n{'a': 1}\n```\n", "Expecting property name"),
         ("```javascript\nfunction (\n```\n", "SyntaxError"),
+        ("```css\nhubbub-room {\n  --hubbub-acent: red;\n}\n```\n", "does not read --hubbub-acent"),
+        ("```css\nhubbub-room {\n  color red;\n}\n```\n", "is no CSS rule"),
         ("```rust\nfn main() {}\n```\n", "nothing checks the language rust"),
         ("```\nmake test\n```\n", "nothing checks the language (none)"),
     ],

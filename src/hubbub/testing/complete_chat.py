@@ -310,7 +310,7 @@ def chat(
     defaults: Mapping[str, Any] = {"signup": "open", "rate_limits": False}
     with tempfile.TemporaryDirectory(prefix="hubbub-") as folder:
         hubbub = Hubbub(_Given(**{**defaults, "data": Path(folder) / "data", **settings}))
-        with TestClient(hubbub.app, base_url="http://testserver") as client:
+        with TestClient(hubbub.app, base_url="http://localhost") as client:
             running = Chat(hubbub, client, timeout)
             try:
                 for name in users:
