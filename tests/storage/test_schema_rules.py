@@ -73,6 +73,7 @@ LOCKS = {
 """Prepared statements other than `transaction.LOCK` that lock rows, and why."""
 ADVISORY = {
     "database.py": "orders migrations, before the server starts",
+    "host_outbox.py": "in the host application's database, held by the connection that takes posts over; tried only",
     "ids.py": "the number of a node, tried once for each connection of its writer; nothing waits for it",
     "postgresql_lock.py": "held by one session for the whole life of the server; no transaction waits for it",
 }
