@@ -124,7 +124,7 @@ async def test_a_bot_may_own_more_rooms_than_a_user_may_be_in(chat: HostApp, mon
     monkeypatch.setattr("hubbub.storage.rooms.MAX_ROOMS", 3)
     for number in range(5):
         await chat.hubbub.rooms.room_for(f"order:{number}", name="Order")
-    for number in range(2):
+    for number in range(3):
         await chat.hubbub.rooms.add_members(f"order:{number}", [ADA])
     with pytest.raises(Conflict):
         await chat.hubbub.rooms.add_members("order:3", [ADA])
