@@ -95,13 +95,18 @@ async def test_rate_limited_attempts_are_counted_by_their_bucket(tmp_path: Path)
         wrong = {"username": "alice", "password": "x" * 2_000}
         addresses = (f"203.0.114.{number}" for number in range(TRIES))
         await _until_refused(lambda: world.visitor(address=next(addresses)).post("/token", data=wrong))
+        eager = world.visitor(address="203.0.115.1")
+        await _until_refused(lambda: eager.post("/token", data={**wrong, "username": "bob"}))
         visitor = world.visitor(address="203.0.113.1")
         await _until_refused(lambda: visitor.post("/api/invites/check", json={"token": "x"}))
         names = (f"new{number}" for number in range(TRIES))
         other = world.visitor(address="203.0.113.2")
         await _until_refused(lambda: other.post("/api/users", json={"username": next(names), "password": PASSWORD}))
         found = growth(before, samples(world.services.metrics))
-    for bucket in ("sends", "commands", "rooms", "attempts_per_account", "attempts_per_address", "signups_per_address"):
+    for bucket in (
+        "sends", "commands", "rooms", "attempts_per_account", "attempts_per_account_in_all", "attempts_per_address",
+        "signups_per_address",
+    ):  # fmt: skip
         assert found[f'hubbub_rate_limited_total{{bucket="{bucket}"}}'] == 1, bucket
 
 

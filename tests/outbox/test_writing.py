@@ -293,4 +293,4 @@ print(*sorted(name for name in sys.modules if name.startswith("hubbub.")))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert {name.split(".")[1] for name in done.stdout.split()} == {"outbox", "domain"}
+    assert {name.split(".")[1] for name in done.stdout.split()} == {"outbox", "domain", "version"}

@@ -18,7 +18,8 @@ class Unaware:
 
     def __init__(self, behind: Behind) -> None:
         self.behind = behind
-        self.visitor = behind.visitor().sign_up()
+        self.visitor = behind.visitor()
+        self.visitor.name = behind.server.sign_up("early").name  # the proxy's name is no host of the server
         self.login: httpx.Response = self.visitor.log_in()
 
 

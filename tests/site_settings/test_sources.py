@@ -23,7 +23,7 @@ def test_each_fixed_value_names_its_source(tmp_path: Path, monkeypatch: pytest.M
     Path("hubbub.toml").write_text("guests = true\nname = 'File'\nretention_days = 3")
     monkeypatch.setenv("HUBBUB_NAME", "Variable")
     monkeypatch.setenv("HUBBUB_SESSION_MAX_DAYS", "9")
-    settings, _ = load({"retention_days": 4, "port": 3})
+    settings, _ = load({"retention_days": 4, "port": 3}, pairs=["retention_days"])
     assert where(settings) == {
         "name": "environment: the variable HUBBUB_NAME",
         "guests": "file: the key guests in hubbub.toml",
