@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hubbub import Identity
+from hubbub.domain.identities import began_before
 from tests.mounted.host_app import HostApp
 from tests.support.asgi_socket import Socket
 
@@ -66,3 +67,8 @@ async def test_a_revocation_of_another_user_does_not_count(host: HostApp) -> Non
     await host.hubbub.revoke("2", issuer="app")
     await host.hubbub.revoke("1", issuer="another app")
     assert await status(host, "old") == 200
+
+
+@pytest.mark.parametrize(("issued_at", "before"), [(1.0, True), (1.0009, True), (1.001, False), (0.999, True)])
+def test_a_log_in_within_the_millisecond_of_the_revocation_is_older(issued_at: float, before: bool) -> None:
+    assert began_before(anna(issued_at), 1_000) is before

@@ -60,14 +60,14 @@ class Identity:
 
 
 def began_before(identity: Identity, moment: int | None) -> bool:
-    """Return True if the log-in began before `moment`, in milliseconds since 1970, or at it.
+    """Return True if the log-in began before `moment`, in milliseconds since 1970, or within the same millisecond.
 
     False if either time is unknown.
     """
     began = identity.issued_at
     if began is None or moment is None:
         return False
-    return (began.timestamp() if isinstance(began, datetime) else began) * 1_000 <= moment
+    return int((began.timestamp() if isinstance(began, datetime) else began) * 1_000) <= moment
 
 
 def check_part(field: str, value: object) -> str:
