@@ -69,6 +69,6 @@ async def test_a_revocation_of_another_user_does_not_count(host: HostApp) -> Non
     assert await status(host, "old") == 200
 
 
-@pytest.mark.parametrize(("issued_at", "before"), [(1.0, True), (1.0009, True), (1.001, False), (0.999, True)])
+@pytest.mark.parametrize(("issued_at", "before"), [(1.0, True), (1.0009, True), (1.0015, False), (0.999, True)])
 def test_a_log_in_within_the_millisecond_of_the_revocation_is_older(issued_at: float, before: bool) -> None:
     assert began_before(anna(issued_at), 1_000) is before
