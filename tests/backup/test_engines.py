@@ -88,8 +88,8 @@ def test_a_backup_of_the_first_schema_is_restored_into_the_current_one(
     with closing(Database(address)) as database:
         assert database.read(migrate.current) == migrate.HEAD
         assert rows(database)["users"] == [
-            (1000, "Zoë 😀", "zoe", "owner", None, True, 7, None, "\x1fzoe 😀"),
-            (1001, "b", "b", "admin", "", False, 8, None, "\x1fb"),
+            (1000, "Zoë 😀", "zoë 😀", "owner", None, True, 7, None, "\x1fzoe 😀", False),
+            (1001, "b", "b", "admin", "", False, 8, None, "\x1fb", False),
         ]
 
 

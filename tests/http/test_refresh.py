@@ -24,13 +24,13 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(world: 
     assert (await alice.get("/users/me")).status_code == 401
 
 
-async def test_a_refresh_whose_answer_was_lost_may_be_repeated_for_thirty_seconds(world: World) -> None:
+async def test_a_refresh_whose_answer_was_lost_may_be_repeated_also_later(world: World) -> None:
+    """Until the new tokens are used: `test_sessions.py`."""
     alice = await world.program("alice")
     first, again = await refresh(alice, alice.refresh), await refresh(alice, alice.refresh)
-    assert first.json()["refresh_token"] == again.json()["refresh_token"]
     world.clock.ahead = 31
-    assert (await refresh(alice, alice.refresh)).status_code == 401
-    assert (await refresh(alice, first.json()["refresh_token"])).status_code == 401
+    late = await refresh(alice, alice.refresh)
+    assert len({answer.json()["refresh_token"] for answer in (first, again, late)}) == 1
 
 
 async def test_twenty_concurrent_refreshes_return_the_same_successor(world: World) -> None:

@@ -33,7 +33,8 @@ def visitors(tmp_path: Path, certificate: Certificate) -> Iterator[dict[tuple[st
     found = {}
     with ExitStack() as stack:
         for name, every in (("pinging", "0.25"), ("silent", "1000")):
-            server = Server(tmp_path / name, {"PING_EVERY": every}, ("-m", "tests.proxy.eager_pings"))
+            variables = {"PING_EVERY": every, "HUBBUB_ORIGINS": "https://chat.example.org"}
+            server = Server(tmp_path / name, variables, ("-m", "tests.proxy.eager_pings"))
             stack.enter_context(server)
             for kind in KINDS:
                 front = Front(kind, "", certificate, tmp_path)

@@ -269,7 +269,7 @@ async def test_a_sign_up_that_is_hashing_its_password_when_sign_up_closes_is_ref
         await closed.wait()
         return await hash_now(password)
 
-    monkeypatch.setattr(type(passwords), "hash", lambda self, password: hash_late(password))
+    monkeypatch.setattr(type(passwords), "hash", lambda self, password, place="": hash_late(password))
     late = asyncio.create_task(sign_up(here, "anna"))
     await begun.wait()
     await put(owner, "signup", "closed")

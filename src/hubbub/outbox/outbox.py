@@ -136,7 +136,7 @@ class Outbox:
         return "".join(f"{statement};\n" for statement in tables.create_statements(kind, self.schema))
 
     def table(self, metadata: "MetaData") -> "Table":
-        """Add the table to a MetaData of SQLAlchemy, so that `alembic revision --autogenerate` creates it."""
+        """Add the table to a MetaData of SQLAlchemy, so that Alembic's autogenerate creates it."""
         return tables.table(metadata, self.schema)
 
     def on_post(self, wake: Callable[[], None]) -> Callable[[], None]:

@@ -66,13 +66,13 @@ HEADERS: dict[int, dict[str, Any]] = {
 Responses = dict[int | str, dict[str, Any]]
 
 
-def refusals(*statuses: int, token: bool = False) -> Responses:
+def refusals(*statuses: int, token: bool = False, limited: bool = True) -> Responses:
     """Return a route's error responses for OpenAPI. Always includes 500 and 503.
 
-    Routes that need a caller (401) have a rate limit (429).
+    Routes that need a caller (401) have a rate limit (429), unless `limited` is false.
     """
     found: Responses = {}
-    authenticated = {429} if 401 in statuses else set()
+    authenticated = {429} if limited and 401 in statuses else set()
     for status in sorted({500, 503, *statuses, *authenticated}):
         model = TokenErrorBody if token and status == 401 else ErrorBody
         found[status] = {"model": model, "description": MEANING[status]}

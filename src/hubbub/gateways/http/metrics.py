@@ -21,7 +21,7 @@ router = APIRouter(tags=["operation"], route_class=StrictRoute)
 TEXT = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
-@router.get("/metrics", response_class=Response, responses={**refusals(401, 403, 421), 200: TEXT})
+@router.get("/metrics", response_class=Response, responses={**refusals(401, 403, 421, limited=False), 200: TEXT})
 async def metrics(request: Request, services: Running) -> Response:
     """Return the server's metrics. Those of all its workers have the label `worker`."""
     await _admit(request)

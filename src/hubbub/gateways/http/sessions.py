@@ -106,7 +106,7 @@ async def log_in(body: Login, request: Request) -> Response:
     return answer
 
 
-@router.post("/api/logout", status_code=204, response_class=Response, responses=refusals(401, 403))
+@router.post("/api/logout", status_code=204, response_class=Response, responses=refusals(401, 403, limited=False))
 async def log_out(caller: LoggedIn, request: Request, services: Running) -> Response:
     """End the caller's session and close its connections."""
     await services.journal.submit(RevokeSessions(session=caller.identity.session), caller.actor)
