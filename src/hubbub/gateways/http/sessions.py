@@ -24,9 +24,9 @@ from hubbub.protocol.tokens import new_secret, secret_hash
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
 GRACE = 30_000
-"""Milliseconds in which a used refresh token still returns the same successor.
+"""Milliseconds in which a used refresh token still returns the same successor, also if that was used.
 
-This is needed because the first response may be lost.
+Several requests of a client may be under way with it.
 """
 
 
@@ -151,7 +151,8 @@ async def create_token(request: Request, services: Running) -> Response:
 async def refresh_token(request: Request, services: Running) -> Response:
     """Exchange a refresh token for a new pair.
 
-    Using the same refresh token again ends the session.
+    The same refresh token returns the same pair again until the new access token is used, since the answer may get
+    lost. Using it later ends the session.
     """
     token = await _refresh_token(request)
     try:

@@ -1,8 +1,8 @@
 """Back-pressure: a loop of broadcasts waits for the clients now and then.
 
-A call takes effect at once, and normally does not wait. After BURST bytes within a second it waits
-until the clients have what was sent, at most PATIENCE seconds. So memory is bounded, and a client
-that does not read delays nobody for long: its outbox fills, and it is closed.
+A call takes effect at once, and normally does not wait. After BURST bytes within PATIENCE seconds
+it waits until the clients have what was sent, for as long at most. So memory is bounded, and a
+client that does not read delays no other for long: its outbox fills, and it is closed.
 """
 
 import asyncio
